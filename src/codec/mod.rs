@@ -1,0 +1,1 @@
+//! Short codes for embeddings: training, encoding, asymmetric scores.

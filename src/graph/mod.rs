@@ -1,0 +1,1 @@
+//! The pruned proximity graph: build, prune, compress, walk.

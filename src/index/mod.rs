@@ -1,0 +1,1 @@
+//! Segments, manifest, writer and reader: documents in, hits out.

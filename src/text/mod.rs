@@ -1,0 +1,1 @@
+//! Text: chunking with exact offsets, and block-compressed storage.
