@@ -1,8 +1,12 @@
 //! Where the index lives: named immutable blocks and one manifest that is swapped atomically.
 
 mod error;
+#[cfg(all(target_family = "wasm", feature = "browser"))]
+mod indexeddb;
 
 pub use error::Error;
+#[cfg(all(target_family = "wasm", feature = "browser"))]
+pub use indexeddb::IndexedDb;
 
 /// A place for named immutable blocks and one manifest.
 ///

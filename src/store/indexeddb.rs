@@ -1,0 +1,213 @@
+//! A [`Store`] in the browser's IndexedDB: blocks in one object store, manifests in another.
+//!
+//! Blocks are written with relaxed durability, the manifest swap with strict durability in a transaction
+//! over both stores, so it starts after every earlier block has been committed. The browser may take the
+//! connection away at any time (storage cleared, another tab deleting the database, memory pressure): it is
+//! reopened and the operation tried once more, and if the database is no longer the same one the error is
+//! [`Error::Lost`] rather than an index with holes.
+
+mod connection;
+mod request;
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{IdbObjectStore, IdbTransaction};
+
+use self::connection::{BLOCKS, Connection, MANIFESTS, Mode};
+use self::request::{Failure, finished, settled};
+use super::{Error, Store};
+
+/// Largest generation an IndexedDB key (a double) names exactly.
+const MAX_GENERATION: u64 = 1 << 53;
+
+/// Blocks and manifests in one IndexedDB database of the page's origin.
+///
+/// Works in pages and workers. One writer at a time is the caller's business (see `web`); readers are free.
+#[derive(Debug)]
+pub struct IndexedDb {
+    name: String,
+    /// Written once into a new database, so that a recreated one is not mistaken for this one.
+    identity: String,
+    connection: RefCell<Option<Rc<Connection>>>,
+}
+
+impl IndexedDb {
+    /// Opens the database `name`, making it if it is absent.
+    pub async fn open(name: &str) -> Result<Self, Error> {
+        let connection = Connection::create(name)
+            .await
+            .map_err(|f| f.into_error("opening the index"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            identity: connection.identity().to_owned(),
+            connection: RefCell::new(Some(Rc::new(connection))),
+        })
+    }
+
+    /// Deletes the database `name` and everything in it; absent is fine. Other tabs that hold it open close
+    /// their connection when asked; [`Error::Locked`] if one does not.
+    pub async fn destroy(name: &str) -> Result<(), Error> {
+        connection::delete(name)
+            .await
+            .map_err(|f| f.into_error("deleting the index"))
+    }
+
+    /// Lets go of the connection. The next operation opens it again.
+    pub fn close(&self) {
+        if let Some(connection) = self.connection.borrow_mut().take() {
+            connection.close();
+        }
+    }
+
+    /// The live connection, reopened if the browser took it away.
+    async fn connection(&self) -> Result<Rc<Connection>, Failure> {
+        let held = self.connection.borrow().clone();
+        if let Some(connection) = held.filter(|c| c.is_open()) {
+            return Ok(connection);
+        }
+        let connection = Rc::new(Connection::reopen(&self.name, &self.identity).await?);
+        self.connection.replace(Some(connection.clone()));
+        Ok(connection)
+    }
+
+    /// Runs one operation; a connection that died under it is replaced once.
+    async fn attempt<T, F>(
+        &self,
+        doing: &str,
+        operation: impl Fn(Rc<Connection>) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let first = match self.connection().await {
+            Ok(connection) => match operation(connection).await {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            },
+            Err(failure) => failure,
+        };
+        if !first.is_connection() {
+            return Err(first.into_error(doing));
+        }
+        self.close();
+        let again = async { operation(self.connection().await?).await };
+        again.await.map_err(|f| f.into_lost(doing))
+    }
+}
+
+impl Drop for IndexedDb {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Store for IndexedDb {
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.attempt("reading a block", async |c: Rc<Connection>| {
+            let request = c
+                .transaction(&[BLOCKS], Mode::Read)?
+                .store(BLOCKS)?
+                .get(&name.into())?;
+            Ok(bytes(&settled(&request).await?))
+        })
+        .await
+    }
+
+    async fn put(&self, name: &str, block: &[u8]) -> Result<(), Error> {
+        self.attempt("writing a block", async |c: Rc<Connection>| {
+            let transaction = c.transaction(&[BLOCKS], Mode::Relaxed)?;
+            let value = Uint8Array::from(block);
+            transaction
+                .store(BLOCKS)?
+                .put_with_key(&value, &name.into())?;
+            finished(&transaction).await
+        })
+        .await
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), Error> {
+        self.attempt("removing a block", async |c: Rc<Connection>| {
+            let transaction = c.transaction(&[BLOCKS], Mode::Relaxed)?;
+            transaction.store(BLOCKS)?.delete(&name.into())?;
+            finished(&transaction).await
+        })
+        .await
+    }
+
+    async fn list(&self) -> Result<Vec<String>, Error> {
+        self.attempt("listing blocks", async |c: Rc<Connection>| {
+            let request = c
+                .transaction(&[BLOCKS], Mode::Read)?
+                .store(BLOCKS)?
+                .get_all_keys()?;
+            let keys = settled(&request).await?;
+            Ok(Array::from(&keys)
+                .iter()
+                .filter_map(|k| k.as_string())
+                .collect())
+        })
+        .await
+    }
+
+    async fn swap(&self, generation: u64, manifest: &[u8]) -> Result<(), Error> {
+        if generation >= MAX_GENERATION {
+            return Err(Error::Io {
+                doing: "writing the manifest".into(),
+                why: format!("generation {generation} is beyond what IndexedDB can name"),
+            });
+        }
+        self.attempt("writing the manifest", async |c: Rc<Connection>| {
+            let transaction = c.transaction(&[BLOCKS, MANIFESTS], Mode::Strict)?;
+            let manifests = transaction.store(MANIFESTS)?;
+            // The keys first: a request behind a write that the quota refuses would hide the reason.
+            let keys = settled(&manifests.get_all_keys()?).await?;
+            let key = JsValue::from_f64(generation as f64);
+            manifests.put_with_key(&Uint8Array::from(manifest), &key)?;
+            let keys = Array::from(&keys);
+            let others = keys.iter().filter(|k| *k != key);
+            for old in others.rev().skip(1) {
+                manifests.delete(&old)?;
+            }
+            finished(&transaction).await
+        })
+        .await
+    }
+
+    async fn manifests(&self) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        self.attempt("reading the manifests", async |c: Rc<Connection>| {
+            let manifests = c.transaction(&[MANIFESTS], Mode::Read)?.store(MANIFESTS)?;
+            let (keys, values) = (manifests.get_all_keys()?, manifests.get_all()?);
+            let (keys, values) = (settled(&keys).await?, settled(&values).await?);
+            let (keys, values) = (Array::from(&keys), Array::from(&values));
+            let mut newest_first: Vec<_> = keys
+                .iter()
+                .zip(values.iter())
+                .filter_map(|(k, v)| Some((k.as_f64()? as u64, bytes(&v)?)))
+                .collect();
+            newest_first.sort_by(|a, b| b.0.cmp(&a.0));
+            newest_first.truncate(2);
+            Ok(newest_first)
+        })
+        .await
+    }
+}
+
+/// Object stores of a transaction by name.
+trait Stores {
+    fn store(&self, name: &str) -> Result<IdbObjectStore, Failure>;
+}
+
+impl Stores for IdbTransaction {
+    fn store(&self, name: &str) -> Result<IdbObjectStore, Failure> {
+        Ok(self.object_store(name)?)
+    }
+}
+
+/// The bytes of a stored value, or `None` for an absent one.
+fn bytes(value: &JsValue) -> Option<Vec<u8>> {
+    value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
+}
