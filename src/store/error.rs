@@ -20,7 +20,12 @@ pub enum Error {
     /// The connection to the store was lost and could not be reopened.
     #[error("storage was lost: {0}; reload and open the index again")]
     Lost(String),
-    /// Somebody else is writing.
-    #[error("another process or tab is writing to this index")]
-    Locked,
+    /// Somebody else is writing, or wrote while this writer slept.
+    #[error(
+        "{owner} is writing to this index: let it finish or close it, then open the index again"
+    )]
+    Locked {
+        /// Who, as far as it is known.
+        owner: String,
+    },
 }

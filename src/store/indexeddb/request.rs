@@ -33,7 +33,9 @@ impl Failure {
         match self {
             Self::Quota => Error::QuotaExceeded,
             Self::Connection(why) | Self::Gone(why) => Error::Lost(format!("{doing}: {why}")),
-            Self::Blocked => Error::Locked,
+            Self::Blocked => Error::Locked {
+                owner: "another tab".into(),
+            },
             Self::Other(why) => Error::Io {
                 doing: doing.to_owned(),
                 why,
