@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::error::check;
 use super::linear::{add_scaled, dot};
 use super::quantizer::{CENTROIDS, Quantizer, gains};
-use super::{Codes, Error, Frame, Scorer};
+use super::{Codes, Error, Frame, Prior, Scorer};
 
 const MAGIC: &[u8; 8] = b"GOSCODEC";
 const VERSION: u32 = 1;
@@ -179,6 +179,14 @@ impl Codec {
     /// Bytes per code, gain included; a base takes as many, once per run.
     pub fn code_bytes(&self) -> usize {
         self.quantizer.bytes()
+    }
+
+    /// What to expect of the error of scores.
+    pub fn prior(&self) -> Prior {
+        Prior {
+            bias: -0.02,
+            spread: 0.035,
+        }
     }
 
     /// No codes yet, of this codec's length.

@@ -45,7 +45,7 @@ impl Quantizer {
     pub(super) fn encode(&self, y: &mut [f32], out: &mut [u8]) {
         out.fill(0);
         let norm = dot(y, y).sqrt();
-        if !(norm > 1e-12) {
+        if norm <= 1e-12 {
             return;
         }
         y.iter_mut().for_each(|v| *v /= norm);

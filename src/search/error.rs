@@ -1,0 +1,34 @@
+//! What can go wrong in a search.
+
+/// An error of the search layer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An estimated or exact score is NaN or infinite.
+    #[error("the score of chunk {id} is not finite: the query or the embedder is broken")]
+    NotFinite {
+        /// The chunk.
+        id: u32,
+    },
+    /// Scores were fed that nobody asked for, or too few of them.
+    #[error("{found} scores were fed where {expected} were asked for")]
+    Unasked {
+        /// How many were fed.
+        found: usize,
+        /// How many were asked for.
+        expected: usize,
+    },
+    /// The target recall is not between 0 and 1.
+    #[error("target recall {0} is not between 0 and 1")]
+    Target(f32),
+    /// An embedding has the wrong dimension.
+    #[error("chunk {id} came with {found} values, the query has {expected}")]
+    Dimension {
+        /// The chunk.
+        id: u32,
+        /// Its values.
+        found: usize,
+        /// The query's values.
+        expected: usize,
+    },
+}
