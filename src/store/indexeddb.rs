@@ -8,6 +8,7 @@
 
 mod connection;
 mod request;
+mod writer;
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -19,6 +20,7 @@ use web_sys::{IdbObjectStore, IdbTransaction};
 
 use self::connection::{BLOCKS, Connection, MANIFESTS, Mode};
 use self::request::{Failure, finished, settled};
+use self::writer::Writer;
 use super::{Error, Store};
 
 /// Largest generation an IndexedDB key (a double) names exactly.
@@ -26,13 +28,14 @@ const MAX_GENERATION: u64 = 1 << 53;
 
 /// Blocks and manifests in one IndexedDB database of the page's origin.
 ///
-/// Works in pages and workers. One writer at a time is the caller's business (see `web`); readers are free.
+/// Works in pages and workers. Tabs compete for the writer's role; readers are free.
 #[derive(Debug)]
 pub struct IndexedDb {
     name: String,
     /// Written once into a new database, so that a recreated one is not mistaken for this one.
     identity: String,
     connection: RefCell<Option<Rc<Connection>>>,
+    writer: Writer,
 }
 
 impl IndexedDb {
@@ -45,6 +48,7 @@ impl IndexedDb {
             name: name.to_owned(),
             identity: connection.identity().to_owned(),
             connection: RefCell::new(Some(Rc::new(connection))),
+            writer: Writer::default(),
         })
     }
 
@@ -101,6 +105,7 @@ impl IndexedDb {
 
 impl Drop for IndexedDb {
     fn drop(&mut self) {
+        self.unlock();
         self.close();
     }
 }
@@ -164,12 +169,16 @@ impl Store for IndexedDb {
             let transaction = c.transaction(&[BLOCKS, MANIFESTS], Mode::Strict)?;
             let manifests = transaction.store(MANIFESTS)?;
             // The keys first: a request behind a write that the quota refuses would hide the reason.
-            let keys = settled(&manifests.get_all_keys()?).await?;
+            let keys = Array::from(&settled(&manifests.get_all_keys()?).await?);
             let key = JsValue::from_f64(generation as f64);
+            if keys.iter().any(|k| k.as_f64() >= key.as_f64()) {
+                let stored = settled(&manifests.get(&key)?).await?;
+                // The first attempt may have been committed although the connection died before saying so.
+                let ours = bytes(&stored).is_some_and(|stored| stored == manifest);
+                return if ours { Ok(()) } else { Err(Failure::Blocked) };
+            }
             manifests.put_with_key(&Uint8Array::from(manifest), &key)?;
-            let keys = Array::from(&keys);
-            let others = keys.iter().filter(|k| *k != key);
-            for old in others.rev().skip(1) {
+            for old in keys.iter().rev().skip(1) {
                 manifests.delete(&old)?;
             }
             finished(&transaction).await
@@ -193,6 +202,15 @@ impl Store for IndexedDb {
             Ok(newest_first)
         })
         .await
+    }
+
+    async fn lock(&self) -> Result<(), Error> {
+        let taken = self.writer.take(&self.name).await;
+        taken.map_err(|f| f.into_error("taking the writer's role"))
+    }
+
+    fn unlock(&self) {
+        self.writer.give_back();
     }
 }
 
