@@ -1,5 +1,6 @@
 //! Several searches on common batches.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::{Cache, Error, Search, Step};
@@ -55,13 +56,18 @@ impl Pool {
                 expected: self.wanted.len(),
             });
         }
-        if let Some((&id, _)) = self
-            .wanted
-            .iter()
-            .zip(embeddings)
-            .find(|(_, e)| e.iter().any(|v| !v.is_finite()))
-        {
-            return Err(Error::NotFinite { id });
+        let dim = self.members.first().map_or(0, |m| m.query.len());
+        for (&id, e) in self.wanted.iter().zip(embeddings) {
+            if e.len() != dim {
+                return Err(Error::Dimension {
+                    id,
+                    found: e.len(),
+                    expected: dim,
+                });
+            }
+            if e.iter().any(|v| !v.is_finite()) {
+                return Err(Error::NotFinite { id });
+            }
         }
         let wanted = std::mem::take(&mut self.wanted);
         let fresh = wanted
@@ -91,10 +97,10 @@ impl Pool {
             while let Step::Embed(ids) = search.step() {
                 let mut scores = Vec::with_capacity(ids.len());
                 for &id in ids {
-                    if !known.contains_key(&id) {
+                    if let Entry::Vacant(slot) = known.entry(id) {
                         let embedding = fresh.get(&id).copied().or_else(|| cache.get(id));
                         if let Some(e) = embedding {
-                            known.insert(id, score(id, query, e)?);
+                            slot.insert(score(id, query, e)?);
                         }
                     }
                     match known.get(&id) {
