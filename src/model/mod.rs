@@ -2,6 +2,28 @@
 
 mod error;
 
+#[cfg(feature = "encoder")]
+pub mod batch;
+#[cfg(feature = "encoder")]
+mod bert;
+#[cfg(feature = "encoder")]
+pub mod config;
+#[cfg(feature = "encoder")]
+pub mod device;
+#[cfg(feature = "encoder")]
+mod encoder;
+#[cfg(feature = "cli")]
+pub mod fetch;
+pub mod pinned;
+#[cfg(feature = "encoder")]
+pub mod selftest;
+#[cfg(feature = "encoder")]
+pub mod tokenizer;
+#[cfg(feature = "encoder")]
+mod weights;
+
+#[cfg(feature = "encoder")]
+pub use encoder::{Encoder, ModelFiles};
 pub use error::Error;
 
 /// Names a model so that an index built with one is never searched with another.

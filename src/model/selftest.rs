@@ -1,0 +1,87 @@
+//! Trust a device only after asking it: known sentences must give known vectors.
+//!
+//! Browsers and drivers have been seen to compute silently wrong values, so no backend is used before this.
+
+use super::Embeddings;
+
+/// The sentences every backend is asked for: short, padded in one batch, with an accent.
+pub const SENTENCES: [&str; 3] = [
+    "hello",
+    "The cat sat on the mat.",
+    "Café naïve résumé Ångström piñata Český Krumlov",
+];
+
+/// Cosine below which a backend is not used (f32 port against the reference: above 0.99999).
+const MIN_COSINE: f32 = 0.999;
+
+/// Reference vectors of [`SENTENCES`] for all-MiniLM-L6-v2 (sentence-transformers, f32, little-endian).
+const ALL_MINILM_L6_V2: &[u8; 3 * 384 * 4] = include_bytes!("golden/all-minilm-l6-v2.f32");
+
+/// The reference for a model known by the hash of its weights.
+pub fn reference(weights_sha256: &[u8; 32]) -> Option<Embeddings> {
+    let known = super::pinned::ALL_MINILM_L6_V2.weights_sha256()?;
+    (*weights_sha256 == known).then(|| Embeddings {
+        dim: 384,
+        values: ALL_MINILM_L6_V2
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect(),
+    })
+}
+
+/// Compares what a backend computed for [`SENTENCES`] with the reference, or, for a model without one, checks
+/// that the vectors are finite, of unit length and not all the same. Returns the lowest cosine seen.
+///
+/// # Errors
+/// What is wrong, in words for the report.
+pub fn judge(got: &Embeddings, reference: Option<&Embeddings>) -> Result<f32, String> {
+    for row in got.rows() {
+        let norm: f32 = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+        if !(0.999..=1.001).contains(&norm) {
+            return Err(format!("an embedding has length {norm}"));
+        }
+    }
+    let Some(reference) = reference else {
+        let mut rows = got.rows();
+        let first = rows.next();
+        return if rows.all(|row| Some(row) == first) {
+            Err("different sentences have the same embedding".into())
+        } else {
+            Ok(1.0)
+        };
+    };
+    let lowest = got
+        .rows()
+        .zip(reference.rows())
+        .map(|(a, b)| a.iter().zip(b).map(|(x, y)| x * y).sum())
+        .fold(1.0f32, f32::min);
+    if got.dim != reference.dim || lowest < MIN_COSINE {
+        return Err(format!("wrong values: cosine {lowest} to the reference"));
+    }
+    Ok(lowest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(dim: usize, axes: &[usize]) -> Embeddings {
+        let mut values = vec![0.0; dim * axes.len()];
+        for (row, &axis) in axes.iter().enumerate() {
+            values[row * dim + axis] = 1.0;
+        }
+        Embeddings { dim, values }
+    }
+
+    #[test]
+    fn wrong_nan_and_constant_results_are_refused() {
+        let right = unit(4, &[0, 1, 2]);
+        assert_eq!(judge(&right, Some(&right)), Ok(1.0));
+        assert!(judge(&unit(4, &[0, 1, 3]), Some(&right)).is_err());
+        let mut nan = right.clone();
+        nan.values[0] = f32::NAN;
+        assert!(judge(&nan, Some(&right)).is_err());
+        assert!(judge(&unit(4, &[1, 1, 1]), None).is_err());
+        assert!(judge(&right, None).is_ok());
+    }
+}

@@ -1,0 +1,102 @@
+//! Word pieces: Hugging Face's `tokenizer.json`, with our own rules for length.
+
+use std::ops::Range;
+
+use tokenizers::{Tokenizer as HfTokenizer, TruncationDirection};
+
+use super::Error;
+
+/// A tokenizer that neither pads nor truncates on its own: packaged files ask for both, with lengths that
+/// do not fit the model.
+pub struct Tokenizer {
+    inner: HfTokenizer,
+    max_tokens: usize,
+}
+
+/// What to do with a text that has more tokens than the model takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// Return [`Error::TooLong`].
+    Refuse,
+    /// Keep the first tokens and the closing special token, as the reference implementation does.
+    Truncate,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`; `max_tokens` counts the special tokens too.
+    pub fn from_json(json: &[u8], max_tokens: usize) -> Result<Self, Error> {
+        let damaged = |why: String| Error::Damaged {
+            file: "tokenizer.json".into(),
+            why,
+        };
+        let mut inner = HfTokenizer::from_bytes(json).map_err(|e| damaged(e.to_string()))?;
+        inner.with_padding(None);
+        inner
+            .with_truncation(None)
+            .map_err(|e| damaged(e.to_string()))?;
+        Ok(Self { inner, max_tokens })
+    }
+
+    /// Tokens a text may have, with the special ones.
+    pub fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// Tokens of a text that are left after the special ones (`[CLS]` and `[SEP]`).
+    pub fn max_text_tokens(&self) -> usize {
+        self.max_tokens - 2
+    }
+
+    /// Rows the word table must have.
+    pub fn vocab_size(&self) -> usize {
+        self.inner.get_vocab_size(true)
+    }
+
+    /// Ids of each text with the special tokens, unpadded.
+    pub fn encode(&self, texts: &[&str], overflow: Overflow) -> Result<Vec<Vec<u32>>, Error> {
+        texts
+            .iter()
+            .enumerate()
+            .map(|(index, text)| {
+                let mut encoding = self
+                    .inner
+                    .encode(*text, true)
+                    .map_err(|e| Error::Embedder(format!("tokenizer: {e}")))?;
+                let tokens = encoding.len();
+                if tokens <= self.max_tokens {
+                    return Ok(encoding.get_ids().to_vec());
+                }
+                match overflow {
+                    Overflow::Refuse => Err(Error::TooLong {
+                        index,
+                        tokens,
+                        limit: self.max_tokens,
+                    }),
+                    Overflow::Truncate => {
+                        let last = encoding.get_ids()[tokens - 1];
+                        encoding.truncate(self.max_tokens - 1, 0, TruncationDirection::Right);
+                        let mut ids = encoding.get_ids().to_vec();
+                        ids.push(last);
+                        Ok(ids)
+                    }
+                }
+            })
+            .collect()
+    }
+
+    /// Byte ranges of the tokens of `text`, without special tokens, in order.
+    pub fn token_ranges(&self, text: &str) -> Vec<Range<usize>> {
+        match self.inner.encode(text, false) {
+            Ok(encoding) => encoding.get_offsets().iter().map(|&(a, b)| a..b).collect(),
+            // WordPiece with an unknown token cannot fail; a tokenizer without one leaves the text uncounted
+            // here and is refused by `encode`.
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+impl crate::text::TokenRanges for Tokenizer {
+    fn token_ranges(&self, text: &str) -> Vec<Range<usize>> {
+        Tokenizer::token_ranges(self, text)
+    }
+}

@@ -1,0 +1,86 @@
+//! The encoder against the reference implementation (sentence-transformers, f32), on every native backend.
+//!
+//! Needs the model: `gossamer model fetch`. The same vectors are checked in Chromium by `wasm-tests/`.
+#![cfg(feature = "cli")]
+
+mod common;
+
+use common::{Golden, open_encoder};
+use gossamer::model::device::Choice;
+use gossamer::model::tokenizer::Overflow;
+use gossamer::model::{Embedder, Error, Role};
+
+/// Issue figures: cosine at least this, and every component within [`MAX_DIFFERENCE`].
+const MIN_COSINE: f64 = 0.9999;
+const MAX_DIFFERENCE: f64 = 1e-3;
+
+fn assert_parity(choice: Choice, kind: &str) {
+    let encoder = open_encoder(choice);
+    assert_eq!(encoder.info().kind, kind);
+    let golden = Golden::load();
+    assert_eq!(golden.cases.len(), 64);
+    let texts: Vec<&str> = golden.cases.iter().map(|c| c.text.as_str()).collect();
+    let tokens = encoder
+        .tokenizer()
+        .encode(&texts, Overflow::Truncate)
+        .unwrap();
+    for (case, ids) in golden.cases.iter().zip(&tokens) {
+        assert_eq!(&case.ids, ids, "token ids of {}", case.name);
+    }
+    // All at once, in padded batches of mixed lengths, and some alone.
+    let mixed = pollster::block_on(encoder.embed_tokens(&tokens)).unwrap();
+    let (mut lowest, mut largest) = (1f64, 0f64);
+    for (case, got) in golden.cases.iter().zip(mixed.rows()) {
+        let (cosine, difference) = case.compare(got);
+        assert!(cosine >= MIN_COSINE, "{}: cosine {cosine}", case.name);
+        assert!(
+            difference <= MAX_DIFFERENCE,
+            "{}: off by {difference}",
+            case.name
+        );
+        lowest = lowest.min(cosine);
+        largest = largest.max(difference);
+    }
+    for i in [0, 13, 29, 62] {
+        let alone = pollster::block_on(encoder.embed_tokens(&tokens[i..=i])).unwrap();
+        let (cosine, difference) = golden.cases[i].compare(&alone.values);
+        assert!(cosine >= MIN_COSINE && difference <= MAX_DIFFERENCE);
+    }
+    println!(
+        "parity on {} ({}): lowest cosine {lowest:.9}, largest difference {largest:.3e}",
+        encoder.info().name,
+        encoder.info().api
+    );
+}
+
+#[test]
+fn every_golden_string_matches_the_reference_on_the_cpu() {
+    assert_parity(Choice::Cpu, "cpu");
+}
+
+#[test]
+fn every_golden_string_matches_the_reference_on_vulkan() {
+    assert_parity(Choice::Gpu, "gpu");
+}
+
+#[test]
+fn a_text_longer_than_the_model_is_refused_and_not_cut() {
+    let encoder = open_encoder(Choice::Cpu);
+    let long = "one ".repeat(255);
+    let error = pollster::block_on(encoder.embed(Role::Passage, &["short", &long])).unwrap_err();
+    assert!(matches!(
+        error,
+        Error::TooLong {
+            index: 1,
+            tokens: 257,
+            limit: 256
+        }
+    ));
+}
+
+#[test]
+fn no_texts_give_no_embeddings() {
+    let encoder = open_encoder(Choice::Cpu);
+    let none = pollster::block_on(encoder.embed(Role::Query, &[])).unwrap();
+    assert_eq!(none.rows().len(), 0);
+}
