@@ -108,7 +108,17 @@ fn documents_are_clean_text_of_a_size_worth_searching() {
         );
         assert!(text.ends_with('\n'), "{name} ends without a newline");
     }
-    assert!(documents.values().any(|text| !text.is_ascii()));
+    let total: usize = documents.values().map(String::len).sum();
+    assert!(
+        (170_000..=220_000).contains(&total),
+        "{total} bytes in {} documents",
+        documents.len()
+    );
+    let non_ascii = documents.values().filter(|text| !text.is_ascii()).count();
+    assert!(
+        non_ascii > documents.len() / 2,
+        "only {non_ascii} documents tell bytes from characters"
+    );
 }
 
 #[test]
@@ -139,6 +149,7 @@ fn every_answer_occurs_exactly_once_in_its_document() {
 #[test]
 fn every_document_is_asked_about_and_no_question_comes_twice() {
     let questions = questions();
+    assert!(questions.len() >= 60, "{} questions", questions.len());
     let asked: BTreeSet<&str> = questions.iter().map(|q| q.document.as_str()).collect();
     for name in documents().keys() {
         assert!(asked.contains(name.as_str()), "no question about {name}");
