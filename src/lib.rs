@@ -23,3 +23,4 @@ pub mod model;
 pub mod search;
 pub mod store;
 pub mod text;
+mod wire;

@@ -126,6 +126,11 @@ impl Codes {
         }
     }
 
+    /// Appends `count` codes that stand for lost ones, so that those behind them keep their ids.
+    pub fn push_blank(&mut self, count: usize) {
+        self.push_run(None, &vec![0; count * self.stride]);
+    }
+
     /// Appends another segment's codes (same codec, same frame).
     ///
     /// # Errors

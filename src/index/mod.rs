@@ -1,1 +1,232 @@
 //! Segments, manifest, writer and reader: documents in, hits out.
+//!
+//! ```text
+//! Index ── snapshot() ──► Snapshot: one generation, for ever consistent: search, stats, verify, export
+//!   └──── writer()   ──► Writer: add, remove, commit, compact; the only one at a time
+//! ```
+//!
+//! A commit writes a segment of immutable checksummed blocks and then swaps the manifest, so that a crash at
+//! any point leaves the generation before or the one after. A removed document is a number in the manifest
+//! until a merge drops its bytes. `docs/format.md` describes every byte.
+
+mod build;
+mod documents;
+mod error;
+mod manifest;
+mod merge;
+mod portable;
+mod search;
+mod segment;
+mod snapshot;
+mod stats;
+mod table;
+mod verify;
+mod writer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use error::Error;
+pub use manifest::FORMAT;
+pub use portable::{Archive, Ranges};
+pub use search::{Hit, SearchOptions, SearchResult, SearchStats, Texts};
+pub use snapshot::Snapshot;
+pub use stats::{Bytes, Stats};
+pub use verify::{Finding, Report};
+pub use writer::{Added, Writer, WriterOptions};
+
+use crate::codec::Codec;
+use crate::model::ModelId;
+use crate::store::Store;
+use manifest::{Block, Manifest};
+use snapshot::State;
+
+/// A document as it is added.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document {
+    /// The application's own name for it, unique in the index: adding it again replaces it.
+    pub id: String,
+    /// For people.
+    pub title: String,
+    /// What is searched.
+    pub text: String,
+    /// Whatever the application wants back with a hit, for instance JSON.
+    pub metadata: String,
+}
+
+/// What an index is made for. Fixed when it is created.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The only model it can be filled and searched with.
+    pub model: ModelId,
+    /// The codec of that model.
+    pub codec: Codec,
+    /// Whether the text is kept, compressed. If not, searching needs [`Texts`].
+    pub keep_text: bool,
+}
+
+/// An index in a store. Clones are handles to the same one.
+#[derive(Debug)]
+pub struct Index<S> {
+    inner: Arc<Inner<S>>,
+}
+
+impl<S> Clone for Index<S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Inner<S> {
+    store: S,
+    codec: Codec,
+    current: Mutex<Arc<State>>,
+}
+
+impl<S> Inner<S> {
+    fn current(&self) -> Arc<State> {
+        Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Shows a newer generation to new snapshots; an older one is dropped.
+    fn show(&self, state: Arc<State>) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.manifest.generation > current.manifest.generation {
+            *current = state;
+        }
+    }
+}
+
+impl<S: Store> Index<S> {
+    /// Makes an empty index. Fails if the store has one ([`Error::Exists`]).
+    pub async fn create(store: S, config: Config) -> Result<Self, Error> {
+        store.lock().await?;
+        let made = Self::create_locked(&store, &config).await;
+        store.unlock();
+        let manifest = made?;
+        let state = State::open(&store, manifest, &config.codec, None).await?;
+        Ok(Self::with(store, config.codec, state))
+    }
+
+    async fn create_locked(store: &S, config: &Config) -> Result<Manifest, Error> {
+        if !store.manifests().await?.is_empty() {
+            return Err(Error::Exists);
+        }
+        let mut codec_block = None;
+        if Codec::bundled()?.id() != config.codec.id() {
+            let bytes = config.codec.to_bytes();
+            let block = Block::of(1, 0, bytes);
+            store.put(&block.name(), bytes).await?;
+            codec_block = Some(block);
+        }
+        let manifest = Manifest {
+            generation: 1,
+            model: config.model.clone(),
+            codec: config.codec.id(),
+            codec_block,
+            frame: Vec::new(),
+            keeps_text: config.keep_text,
+            next_segment: 0,
+            segments: Vec::new(),
+        };
+        store.swap(1, &manifest.encode()?).await?;
+        Ok(manifest)
+    }
+
+    /// Opens the newest generation. If its manifest is damaged, the one before is opened and
+    /// [`Snapshot::recovered`] says so. Damaged blocks do not fail it ([`Snapshot::verify`]).
+    pub async fn open(store: S) -> Result<Self, Error> {
+        let (manifest, recovered) = newest(&store).await?.ok_or(Error::NoIndex)?;
+        let codec = codec_of(&store, &manifest).await?;
+        let state = State::open(&store, manifest, &codec, None).await?;
+        Ok(Self::with(store, codec, State { recovered, ..state }))
+    }
+
+    fn with(store: S, codec: Codec, state: State) -> Self {
+        let current = Mutex::new(Arc::new(state));
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                codec,
+                current,
+            }),
+        }
+    }
+
+    /// The generation shown now, to be searched as it is for as long as it is held.
+    pub fn snapshot(&self) -> Snapshot<S> {
+        Snapshot::new(Arc::clone(&self.inner), self.inner.current())
+    }
+
+    /// Follows other writers: shows the newest generation of the store. Whether it was a newer one.
+    pub async fn refresh(&self) -> Result<bool, Error> {
+        let shown = self.inner.current();
+        let Some((manifest, recovered)) = newest(&self.inner.store).await? else {
+            return Err(Error::NoIndex);
+        };
+        if manifest.generation <= shown.manifest.generation {
+            return Ok(false);
+        }
+        let state =
+            State::open(&self.inner.store, manifest, &self.inner.codec, Some(&shown)).await?;
+        self.inner.show(Arc::new(State { recovered, ..state }));
+        Ok(true)
+    }
+
+    /// Takes the writer's role. Searches go on meanwhile.
+    pub async fn writer(&self, options: WriterOptions) -> Result<Writer<S>, Error> {
+        Writer::open(Arc::clone(&self.inner), options).await
+    }
+
+    /// The store.
+    pub fn store(&self) -> &S {
+        &self.inner.store
+    }
+
+    /// The model that it was made for.
+    pub fn model(&self) -> ModelId {
+        self.inner.current().manifest.model.clone()
+    }
+}
+
+/// The newest manifest that is whole, and why a newer one was passed over.
+async fn newest<S: Store>(store: &S) -> Result<Option<(Manifest, Option<String>)>, Error> {
+    let mut passed = None;
+    for (generation, bytes) in store.manifests().await? {
+        match Manifest::decode(&bytes) {
+            Ok(manifest) if manifest.generation == generation => {
+                return Ok(Some((manifest, passed.map(|e: Error| e.to_string()))));
+            }
+            Ok(_) => {
+                let why = "it is of another generation than its name says";
+                passed.get_or_insert(Error::damaged("the manifest", why));
+            }
+            // Going back a generation would hide what the newer version did.
+            Err(newer @ Error::Newer { .. }) => return Err(newer),
+            Err(error) => {
+                passed.get_or_insert(error);
+            }
+        }
+    }
+    passed.map_or(Ok(None), Err)
+}
+
+/// The codec an index was made with: the bundled one, or the one it carries.
+async fn codec_of<S: Store>(store: &S, manifest: &Manifest) -> Result<Codec, Error> {
+    let codec = match &manifest.codec_block {
+        None => Codec::bundled()?,
+        Some(block) => {
+            let bytes = segment::fetch(store, block).await?;
+            Codec::from_bytes(&bytes.map_err(|why| Error::damaged("the codec", why))?)?
+        }
+    };
+    if codec.id() != manifest.codec {
+        return Err(Error::OtherCodec {
+            index: error::hex(&manifest.codec),
+            given: error::hex(&codec.id()),
+        });
+    }
+    Ok(codec)
+}

@@ -1,0 +1,227 @@
+//! The manifest: everything about one generation that is not in a block.
+//!
+//! `docs/format.md` describes every byte. The last four bytes are the CRC-32 of all before them in every
+//! version, so that damage is told from a newer version.
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::model::ModelId;
+
+/// The format this version writes, and the newest it reads.
+pub const FORMAT: u32 = 1;
+const MAGIC: &[u8; 8] = b"GOSSAMER";
+
+/// One generation of an index.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// Grows by at least one with every commit.
+    pub generation: u64,
+    /// The model whose embeddings were coded.
+    pub model: ModelId,
+    /// SHA-256 of the codec file.
+    pub codec: [u8; 32],
+    /// The codec file itself, where it is not the bundled one.
+    pub codec_block: Option<Block>,
+    /// Where the index lies in the model's space; empty until the first chunk is coded.
+    pub frame: Vec<u8>,
+    /// Whether the text is kept in the index.
+    pub keeps_text: bool,
+    /// Number of the next segment.
+    pub next_segment: u64,
+    /// Oldest first.
+    pub segments: Vec<SegmentInfo>,
+}
+
+/// One immutable segment, and what has been removed from it since.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SegmentInfo {
+    pub number: u64,
+    pub documents: u32,
+    pub chunks: u32,
+    pub text_bytes: u64,
+    pub pages: Vec<Page>,
+    /// Numbers of removed documents, ascending, each as the difference to the one before, less one.
+    pub removed: Vec<u32>,
+    /// Chunks of the removed documents.
+    pub removed_chunks: u32,
+}
+
+/// A block of a segment and the stretch of it that it holds. Pages of one kind follow each other in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Page {
+    pub block: Block,
+    pub holds: Holds,
+}
+
+/// What a page holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Holds {
+    /// Ids, titles, metadata and hashes of so many documents.
+    Documents { documents: u32 },
+    /// Borders of so many documents, chunks and bytes of text.
+    Table {
+        documents: u32,
+        chunks: u32,
+        bytes: u64,
+    },
+    /// Codes of so many chunks.
+    Codes { chunks: u32 },
+    /// So much text.
+    Text { bytes: u64, utf16: u64 },
+    /// The graph over all chunks.
+    Graph,
+}
+
+/// Where a block is, how long, and its checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct Block {
+    /// Generation that wrote it.
+    pub generation: u64,
+    /// Number within that generation.
+    pub number: u32,
+    pub len: u32,
+    pub crc: u32,
+}
+
+impl Block {
+    pub(crate) fn of(generation: u64, number: u32, bytes: &[u8]) -> Self {
+        Self {
+            generation,
+            number,
+            len: bytes.len() as u32,
+            crc: crc32fast::hash(bytes),
+        }
+    }
+
+    /// The checksum is part of the name, so two writers of one generation never share a name.
+    pub(crate) fn name(&self) -> String {
+        format!("{:x}-{:x}-{:08x}", self.generation, self.number, self.crc)
+    }
+
+    pub(crate) fn matches(&self, bytes: &[u8]) -> bool {
+        bytes.len() == self.len as usize && crc32fast::hash(bytes) == self.crc
+    }
+}
+
+impl Manifest {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, Error> {
+        let mut out = MAGIC.to_vec();
+        out.extend(FORMAT.to_le_bytes());
+        out = postcard::to_extend(self, out)
+            .map_err(|e| Error::damaged("the manifest", e.to_string()))?;
+        out.extend(crc32fast::hash(&out).to_le_bytes());
+        Ok(out)
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let damaged = |why: &str| Error::damaged("the manifest", why);
+        let (body, crc) = bytes.split_last_chunk().ok_or(damaged("too short"))?;
+        if u32::from_le_bytes(*crc) != crc32fast::hash(body) {
+            return Err(damaged("its checksum does not match"));
+        }
+        let body = body
+            .strip_prefix(MAGIC)
+            .ok_or(damaged("it does not begin as one"))?;
+        let (version, body) = body.split_first_chunk().ok_or(damaged("too short"))?;
+        let found = u32::from_le_bytes(*version);
+        if found > FORMAT {
+            return Err(Error::Newer {
+                found,
+                supported: FORMAT,
+            });
+        }
+        if found == 0 {
+            return Err(damaged("there is no format 0"));
+        }
+        let (manifest, rest): (Self, _) =
+            postcard::take_from_bytes(body).map_err(|e| damaged(&e.to_string()))?;
+        if !rest.is_empty() {
+            return Err(damaged("bytes are left over"));
+        }
+        for segment in &manifest.segments {
+            segment.check()?;
+        }
+        Ok(manifest)
+    }
+
+    /// All blocks.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = Block> {
+        let pages = self.segments.iter().flat_map(|s| &s.pages);
+        self.codec_block.into_iter().chain(pages.map(|p| p.block))
+    }
+}
+
+impl SegmentInfo {
+    /// The numbers of the removed documents.
+    pub(crate) fn removed(&self) -> impl Iterator<Item = u32> {
+        self.removed.iter().scan(0u32, |next, gap| {
+            let number = next.wrapping_add(*gap);
+            *next = number.wrapping_add(1);
+            Some(number)
+        })
+    }
+
+    /// Replaces the removed documents; `numbers` ascend.
+    pub(crate) fn set_removed(&mut self, numbers: impl Iterator<Item = u32>) {
+        let mut next = 0;
+        self.removed = numbers
+            .map(|n| n - std::mem::replace(&mut next, n + 1))
+            .collect();
+    }
+
+    /// Chunks that are not removed.
+    pub(crate) fn live_chunks(&self) -> u32 {
+        self.chunks - self.removed_chunks
+    }
+
+    /// Whether the counts agree with each other, so that the rest of the code may add without fear.
+    fn check(&self) -> Result<(), Error> {
+        let damaged = |why| Error::damaged("the manifest", why);
+        let (mut documents, mut tabled, mut chunks, mut coded) = (0u64, 0u64, 0u64, 0u64);
+        let (mut text, mut bytes) = (0u128, 0u128);
+        for page in &self.pages {
+            match page.holds {
+                Holds::Documents { documents: n } => documents += u64::from(n),
+                Holds::Table {
+                    documents: n,
+                    chunks: c,
+                    bytes: b,
+                } => {
+                    tabled += u64::from(n);
+                    chunks += u64::from(c);
+                    bytes += u128::from(b);
+                }
+                Holds::Codes { chunks: c } => coded += u64::from(c),
+                Holds::Text { bytes: b, utf16 } => {
+                    if utf16 > b {
+                        return Err(damaged("more UTF-16 units than bytes"));
+                    }
+                    text += u128::from(b);
+                }
+                Holds::Graph => {}
+            }
+        }
+        let (d, c, t) = (
+            u64::from(self.documents),
+            u64::from(self.chunks),
+            u128::from(self.text_bytes),
+        );
+        if documents != d || tabled != d || chunks != c || coded != c || bytes != t {
+            return Err(damaged("the counts of a segment do not add up"));
+        }
+        if text != t && text != 0 {
+            return Err(damaged("the text of a segment does not add up"));
+        }
+        let mut last = None;
+        let mut sum = 0u64;
+        for gap in &self.removed {
+            sum += u64::from(*gap) + u64::from(last.is_some());
+            last = Some(sum);
+        }
+        if last.is_some_and(|last| last >= d) || self.removed_chunks > self.chunks {
+            return Err(damaged("removed documents that never were"));
+        }
+        Ok(())
+    }
+}

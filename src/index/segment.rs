@@ -1,0 +1,293 @@
+//! A segment opened for reading: the hot parts in memory, documents and text fetched page by page.
+//!
+//! A page that is missing or damaged costs its own documents: they are marked as lost and stay out of every
+//! answer, the rest goes on.
+
+use std::ops::Range;
+
+use super::Error;
+use super::documents::{self, Entry};
+use super::manifest::{Block, Holds, SegmentInfo};
+use super::table::{self, Table};
+use crate::codec::Codes;
+use crate::store::Store;
+use crate::text::blocks::PageReader;
+
+/// What is wrong with a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Damage {
+    pub block: Block,
+    /// What the block holds, in a word or two.
+    pub part: &'static str,
+    pub why: &'static str,
+    /// Documents of the segment that it concerns.
+    pub documents: Range<u32>,
+}
+
+/// Why a block cannot be read if it is not there.
+const MISSING: &str = "it is missing";
+
+impl Damage {
+    /// Whether the block is not there at all.
+    pub(crate) fn missing(&self) -> bool {
+        self.why == MISSING
+    }
+}
+
+/// The hot parts of a segment.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub number: u64,
+    pub table: Table,
+    pub codes: Codes,
+    /// Damage found while opening.
+    pub damage: Vec<Damage>,
+    /// Documents pages: the first document of each, ascending.
+    entry_pages: Vec<(u32, u32, Block)>,
+    /// Text pages: where each begins in the segment's text.
+    text_pages: Vec<TextPage>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct TextPage {
+    start: u64,
+    end: u64,
+    utf16: u64,
+    block: Block,
+}
+
+/// Reads a block and checks it against its checksum.
+pub(crate) async fn fetch<S: Store>(
+    store: &S,
+    block: &Block,
+) -> Result<Result<Vec<u8>, &'static str>, Error> {
+    Ok(match store.get(&block.name()).await? {
+        None => Err(MISSING),
+        Some(bytes) if block.matches(&bytes) => Ok(bytes),
+        Some(_) => Err("its checksum does not match"),
+    })
+}
+
+impl Segment {
+    /// Reads table, codes and graph.
+    pub(crate) async fn open<S: Store>(
+        store: &S,
+        info: &SegmentInfo,
+        stride: usize,
+    ) -> Result<Self, Error> {
+        let mut segment = Self {
+            number: info.number,
+            table: Table::new(),
+            codes: Codes::new(stride),
+            damage: Vec::new(),
+            entry_pages: Vec::new(),
+            text_pages: Vec::new(),
+        };
+        let (mut entries, mut text) = (0, 0);
+        let mut lost_codes = Vec::new();
+        for page in &info.pages {
+            let block = page.block;
+            match page.holds {
+                Holds::Documents { documents } => {
+                    segment
+                        .entry_pages
+                        .push((entries, entries + documents, block));
+                    entries += documents;
+                }
+                Holds::Text { bytes, utf16 } => {
+                    segment.text_pages.push(TextPage {
+                        start: text,
+                        end: text + bytes,
+                        utf16,
+                        block,
+                    });
+                    text += bytes;
+                }
+                Holds::Table {
+                    documents,
+                    chunks,
+                    bytes,
+                } => {
+                    let first = segment.table.documents() as u32;
+                    let read = fetch(store, &block).await?.and_then(|page| {
+                        table::decode(&page, documents, chunks, bytes, &mut segment.table)
+                            .map_err(|_| "it does not decode")
+                    });
+                    if let Err(why) = read {
+                        segment.table.push_lost(documents, chunks, bytes);
+                        segment.damage.push(Damage {
+                            block,
+                            part: "chunk table",
+                            why,
+                            documents: first..first + documents,
+                        });
+                    }
+                }
+                Holds::Codes { chunks } => {
+                    let first = segment.codes.len() as u32;
+                    let read = fetch(store, &block).await?.and_then(|page| {
+                        let codes = Codes::from_bytes(&page).map_err(|_| "it does not decode")?;
+                        if codes.len() != chunks as usize {
+                            return Err("it holds another number of codes");
+                        }
+                        segment
+                            .codes
+                            .append(&codes)
+                            .map_err(|_| "it is of another codec")
+                    });
+                    if let Err(why) = read {
+                        segment.codes.push_blank(chunks as usize);
+                        lost_codes.push((block, why, first..first + chunks));
+                    }
+                }
+                Holds::Graph => {}
+            }
+        }
+        for (block, why, chunks) in lost_codes {
+            let first = segment.table.document_of(chunks.start);
+            let last = segment.table.document_of(chunks.end - 1);
+            segment.damage.push(Damage {
+                block,
+                part: "codes",
+                why,
+                documents: first..last + 1,
+            });
+        }
+        Ok(segment)
+    }
+
+    /// Pages of documents: which documents, and the block.
+    pub(crate) fn entry_pages(&self) -> &[(u32, u32, Block)] {
+        &self.entry_pages
+    }
+
+    /// Id, title and metadata of all documents of a page.
+    pub(crate) async fn entries<S: Store>(
+        &self,
+        store: &S,
+        page: usize,
+    ) -> Result<Result<Vec<Entry>, Damage>, Error> {
+        let (from, to, block) = self.entry_pages[page];
+        let read = fetch(store, &block).await?.and_then(|bytes| {
+            documents::decode(&bytes, to - from).map_err(|_| "it does not decode")
+        });
+        Ok(read.map_err(|why| Damage {
+            block,
+            part: "documents",
+            why,
+            documents: from..to,
+        }))
+    }
+
+    /// The page of documents that a document is in.
+    pub(crate) fn entry_page_of(&self, document: u32) -> usize {
+        self.entry_pages.partition_point(|page| page.1 <= document)
+    }
+
+    /// Blocks of the text pages, each with the documents it concerns.
+    pub(crate) fn text_blocks(&self) -> impl Iterator<Item = (Block, Range<u32>, u64, u64)> {
+        self.text_pages.iter().map(|page| {
+            let documents = self.table.documents_at(page.start..page.end);
+            (page.block, documents, page.end - page.start, page.utf16)
+        })
+    }
+
+    /// Text pages that a stretch of text lies in.
+    pub(crate) fn pages_of(&self, range: &Range<u64>) -> Range<usize> {
+        let first = self.text_pages.partition_point(|p| p.end <= range.start);
+        let last = self.text_pages.partition_point(|p| p.start < range.end);
+        first..last.max(first)
+    }
+
+    /// The text of a byte range of the segment's text; pages come from `cache`.
+    pub(crate) async fn text<S: Store>(
+        &self,
+        store: &S,
+        range: Range<u64>,
+        cache: &mut Cache,
+    ) -> Result<Result<String, Damage>, Error> {
+        let mut out = String::new();
+        for at in self.pages_of(&range) {
+            let page = self.text_pages[at];
+            let part = range.start.max(page.start)..range.end.min(page.end);
+            let part = (part.start - page.start) as usize..(part.end - page.start) as usize;
+            let read = cache.page(store, &page.block).await?.and_then(|bytes| {
+                PageReader::open(bytes)
+                    .and_then(|reader| reader.read(part, &mut out))
+                    .map_err(|_| "it does not decode")
+            });
+            if let Err(why) = read {
+                return Ok(Err(self.text_damage(&page, why)));
+            }
+        }
+        Ok(Ok(out))
+    }
+
+    /// UTF-16 units of a byte range of the segment's text.
+    pub(crate) async fn utf16<S: Store>(
+        &self,
+        store: &S,
+        range: Range<u64>,
+        cache: &mut Cache,
+    ) -> Result<Result<u64, Damage>, Error> {
+        let mut units = 0;
+        for at in self.pages_of(&range) {
+            let page = self.text_pages[at];
+            if range.start <= page.start && page.end <= range.end {
+                units += page.utf16;
+                continue;
+            }
+            let part = range.start.max(page.start)..range.end.min(page.end);
+            let part = (part.start - page.start) as usize..(part.end - page.start) as usize;
+            let read = cache.page(store, &page.block).await?.and_then(|bytes| {
+                PageReader::open(bytes)
+                    .and_then(|reader| reader.utf16(part))
+                    .map_err(|_| "it does not decode")
+            });
+            match read {
+                Ok(more) => units += more as u64,
+                Err(why) => return Ok(Err(self.text_damage(&page, why))),
+            }
+        }
+        Ok(Ok(units))
+    }
+
+    fn text_damage(&self, page: &TextPage, why: &'static str) -> Damage {
+        Damage {
+            block: page.block,
+            part: "text",
+            why,
+            documents: self.table.documents_at(page.start..page.end),
+        }
+    }
+}
+
+/// The text pages used last.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    pages: Vec<(Block, Result<Vec<u8>, &'static str>)>,
+}
+
+/// Pages kept: 1.5 MB, which serves the candidates of one query.
+const CACHED: usize = 32;
+
+impl Cache {
+    async fn page<S: Store>(
+        &mut self,
+        store: &S,
+        block: &Block,
+    ) -> Result<Result<&[u8], &'static str>, Error> {
+        let at = match self.pages.iter().position(|(b, _)| b == block) {
+            Some(at) => at,
+            None => {
+                let page = fetch(store, block).await?;
+                if self.pages.len() == CACHED {
+                    drop(self.pages.remove(0));
+                }
+                self.pages.push((*block, page));
+                self.pages.len() - 1
+            }
+        };
+        Ok(self.pages[at].1.as_deref().map_err(|why| *why))
+    }
+}
