@@ -103,7 +103,7 @@ impl<S: Store> Writer<S> {
             return Ok(());
         }
         let inner = Arc::clone(&self.inner);
-        let mut blocks = Blocks::new(&inner.store, self.next_generation());
+        let mut blocks = Blocks::new(&inner.store, self.next_generation().await?);
         let mut moved = Vec::new();
         let written = self.write_merged(&numbers, &mut blocks, &mut moved).await;
         self.swap(blocks, written).await?;

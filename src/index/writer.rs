@@ -62,8 +62,10 @@ pub struct Writer<S: Store> {
     pub(super) options: WriterOptions,
     /// What the last commit left.
     pub(super) base: Arc<State>,
-    /// Highest generation tried; a failed commit may be visible all the same.
-    pub(super) tried: u64,
+    /// Newest generation that the store had after the last commit.
+    newest: u64,
+    /// Commits that failed since: generation and checksum. They may be visible all the same.
+    failed: Vec<(u64, u32)>,
     /// Where every document that is there is.
     pub(super) places: HashMap<String, Place>,
     staged: Vec<Staged>,
@@ -107,7 +109,8 @@ impl<S: Store> Writer<S> {
             base: inner.current(),
             inner,
             options,
-            tried: 0,
+            newest: 0,
+            failed: Vec::new(),
             places: HashMap::new(),
             staged: Vec::new(),
             removed: BTreeMap::new(),
@@ -127,7 +130,7 @@ impl<S: Store> Writer<S> {
             inner.show(Arc::clone(&self.base));
         }
         let stored = inner.store.manifests().await?;
-        self.tried = stored.first().map_or(0, |(generation, _)| *generation);
+        self.newest = stored.first().map_or(0, |(generation, _)| *generation);
         let snapshot = super::Snapshot::new(Arc::clone(&inner), Arc::clone(&self.base));
         let (places, lost) = (&mut self.places, &mut self.lost);
         snapshot
@@ -317,7 +320,7 @@ impl<S: Store> Writer<S> {
             return Ok(());
         }
         let inner = Arc::clone(&self.inner);
-        let mut blocks = Blocks::new(&inner.store, self.next_generation());
+        let mut blocks = Blocks::new(&inner.store, self.next_generation().await?);
         let written = self.write_staged(&mut blocks).await;
         self.swap(blocks, written).await?;
         // Committed: what was staged has a place now.
@@ -382,8 +385,18 @@ impl<S: Store> Writer<S> {
         Ok(manifest)
     }
 
-    pub(super) fn next_generation(&self) -> u64 {
-        self.tried.max(self.base.manifest.generation) + 1
+    /// The generation to write next: the one after what the store shows, which must be this writer's own.
+    /// If another writer took over after this look, the store refuses the swap.
+    pub(super) async fn next_generation(&self) -> Result<u64, Error> {
+        let stored = self.inner.store.manifests().await?;
+        let newest = stored.first().map_or(0, |(generation, _)| *generation);
+        let own = |(generation, bytes): &(u64, Vec<u8>)| {
+            self.failed.contains(&(*generation, crc32fast::hash(bytes)))
+        };
+        if newest != self.newest && !stored.first().is_some_and(own) {
+            return Err(taken_over());
+        }
+        Ok(newest + 1)
     }
 
     /// Commits a manifest whose blocks were `written`, shows it, and removes what nobody needs any more.
@@ -396,11 +409,11 @@ impl<S: Store> Writer<S> {
         let inner = Arc::clone(&self.inner);
         let (generation, names) = blocks.done();
         self.known.extend(names);
-        self.tried = generation;
         let swapped = match written {
             Ok(mut manifest) => {
                 manifest.generation = generation;
                 let bytes = manifest.encode()?;
+                self.failed.push((generation, crc32fast::hash(&bytes)));
                 let swapped = inner.store.swap(generation, &bytes).await;
                 swapped.map(|()| manifest).map_err(Error::from)
             }
@@ -416,6 +429,8 @@ impl<S: Store> Writer<S> {
         };
         let state = State::open(&inner.store, manifest, &inner.codec, Some(&self.base)).await?;
         self.base = Arc::new(state);
+        self.newest = generation;
+        self.failed.clear();
         inner.show(Arc::clone(&self.base));
         // It is committed; what cannot be removed now is removed next time.
         let _ = self.collect().await;
@@ -425,16 +440,11 @@ impl<S: Store> Writer<S> {
     /// Removes the blocks that neither of the two newest generations needs.
     pub(super) async fn collect(&mut self) -> Result<(), Error> {
         let mut needed = BTreeSet::new();
-        let mut newest = 0;
-        for (generation, bytes) in self.inner.store.manifests().await? {
-            newest = newest.max(generation);
+        self.next_generation().await?;
+        for (_, bytes) in self.inner.store.manifests().await? {
             if let Ok(manifest) = Manifest::decode(&bytes) {
                 needed.extend(manifest.blocks().map(|block| block.name()));
             }
-        }
-        if newest > self.tried {
-            let owner = "a writer that took over".into();
-            return Err(crate::store::Error::Locked { owner }.into());
         }
         let garbage: Vec<String> = self.known.difference(&needed).cloned().collect();
         for name in garbage {
@@ -443,6 +453,11 @@ impl<S: Store> Writer<S> {
         }
         Ok(())
     }
+}
+
+fn taken_over() -> Error {
+    let owner = "a writer that took over".into();
+    crate::store::Error::Locked { owner }.into()
 }
 
 impl<S: Store> Drop for Writer<S> {

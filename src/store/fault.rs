@@ -72,6 +72,14 @@ impl Fault {
         })))
     }
 
+    /// Follows another plan from here on, counting steps from zero; nothing is lost.
+    pub fn replan(&self, plan: Plan) {
+        let mut state = self.state();
+        state.plan = plan;
+        state.random = plan.seed;
+        state.steps = 0;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

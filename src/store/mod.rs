@@ -31,8 +31,7 @@ pub use memory::Memory;
 /// that order. After a crash the store shows the manifest of the last completed `swap` (or of one that was
 /// under way) and every block that manifest was swapped after. The two newest manifests are kept.
 ///
-/// A failed `put` or `delete` may or may not have happened. A failed `swap` too: the caller tries again with
-/// a higher generation, never with the same one.
+/// A failed `put` or `delete` may or may not have happened. A failed `swap` too: `manifests` tells.
 #[allow(async_fn_in_trait)]
 pub trait Store {
     /// Reads a block, or `None` if there is no such block.
