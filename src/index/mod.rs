@@ -144,6 +144,15 @@ impl<S: Store> Index<S> {
         Ok(Self::with(store, codec, State { recovered, ..state }))
     }
 
+    /// The same with a codec of the application's own, for instance because the index's copy is damaged. It
+    /// must be the one that the index was made with ([`Error::OtherCodec`]).
+    pub async fn open_with(store: S, codec: Codec) -> Result<Self, Error> {
+        let (manifest, recovered) = newest(&store).await?.ok_or(Error::NoIndex)?;
+        check_codec(&codec, &manifest)?;
+        let state = State::open(&store, manifest, &codec, None).await?;
+        Ok(Self::with(store, codec, State { recovered, ..state }))
+    }
+
     fn with(store: S, codec: Codec, state: State) -> Self {
         let current = Mutex::new(Arc::new(state));
         Self {
@@ -222,11 +231,16 @@ async fn codec_of<S: Store>(store: &S, manifest: &Manifest) -> Result<Codec, Err
             Codec::from_bytes(&bytes.map_err(|why| Error::damaged("the codec", why))?)?
         }
     };
-    if codec.id() != manifest.codec {
-        return Err(Error::OtherCodec {
-            index: error::hex(&manifest.codec),
-            given: error::hex(&codec.id()),
-        });
-    }
+    check_codec(&codec, manifest)?;
     Ok(codec)
+}
+
+fn check_codec(codec: &Codec, manifest: &Manifest) -> Result<(), Error> {
+    if codec.id() == manifest.codec {
+        return Ok(());
+    }
+    Err(Error::OtherCodec {
+        index: error::hex(&manifest.codec),
+        given: error::hex(&codec.id()),
+    })
 }

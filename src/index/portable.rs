@@ -68,6 +68,9 @@ impl<R: Ranges> Archive<R> {
                 supported: FORMAT,
             });
         }
+        if found == 0 {
+            return Err(bad("there is no format 0"));
+        }
         let size = <[u8; 4]>::try_from(size).map_err(|_| bad("it is too short"))?;
         let mut at = HEAD + u64::from(u32::from_le_bytes(size));
         if at + 4 > len {
