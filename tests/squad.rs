@@ -1,0 +1,255 @@
+//! Size and recall of an index of 20,958 real passages with their MiniLM vectors, one document per article.
+//!
+//! Needs `squad/` in the folder that `GOSSAMER_DATA` names (default `../shared/data`).
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use gossamer::codec::Codec;
+use gossamer::index::{Config, Document, Index, SearchOptions, Snapshot, WriterOptions};
+use gossamer::model::{Embedder, Embeddings, Error, ModelId, Role};
+use gossamer::store::Memory;
+use gossamer::text::Chunker;
+use half::f16;
+use pollster::block_on;
+
+const DIM: usize = 384;
+
+fn data() -> Option<PathBuf> {
+    let folder = std::env::var_os("GOSSAMER_DATA").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+        PathBuf::from,
+    );
+    let squad = folder.join("squad");
+    if squad.join("passages.jsonl.gz").exists() {
+        return Some(squad);
+    }
+    let required = std::env::var_os("GOSSAMER_REQUIRE_DATA").is_some();
+    assert!(!required, "{} is not there", squad.display());
+    println!(
+        "SKIPPED: {} is not there; set GOSSAMER_DATA",
+        squad.display()
+    );
+    None
+}
+
+/// Rows of an `.npy` file of float16.
+fn vectors(path: PathBuf) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    bytes[start..]
+        .chunks_exact(2)
+        .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
+        .collect()
+}
+
+fn gunzip(path: PathBuf) -> String {
+    let bytes = std::fs::read(path).unwrap();
+    let mut start = 10;
+    if bytes[3] & 8 != 0 {
+        start += bytes[start..].iter().position(|&b| b == 0).unwrap() + 1;
+    }
+    let raw = miniz_oxide::inflate::decompress_to_vec(&bytes[start..bytes.len() - 8]).unwrap();
+    String::from_utf8(raw).unwrap()
+}
+
+/// Knows the vectors of the passages and questions by their text.
+struct Known {
+    id: ModelId,
+    vectors: HashMap<String, Vec<f32>>,
+}
+
+impl Embedder for Known {
+    fn id(&self) -> &ModelId {
+        &self.id
+    }
+
+    fn dim(&self) -> usize {
+        DIM
+    }
+
+    async fn embed(&self, _: Role, texts: &[&str]) -> Result<Embeddings, Error> {
+        let values = texts
+            .iter()
+            .flat_map(|t| self.vectors[*t].clone())
+            .collect();
+        Ok(Embeddings { dim: DIM, values })
+    }
+}
+
+/// Passages are separated by this, which none contains.
+const BORDER: &str = "\n\u{1}\n";
+
+struct Passages;
+
+impl Chunker for Passages {
+    fn chunks(&self, text: &str) -> Vec<Range<usize>> {
+        let mut at = 0;
+        text.split(BORDER)
+            .map(|passage| {
+                let start = at;
+                at += passage.len() + BORDER.len();
+                start..start + passage.len()
+            })
+            .collect()
+    }
+}
+
+struct Squad {
+    embedder: Known,
+    documents: Vec<Document>,
+    questions: Vec<String>,
+    /// The three best passages of each question, by exact inner product.
+    truth: Vec<[String; 3]>,
+}
+
+fn load(folder: PathBuf) -> Squad {
+    let text = |line: &str| {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        let field = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+        (field("title"), field("text"))
+    };
+    let passages: Vec<(String, String)> = gunzip(folder.join("passages.jsonl.gz"))
+        .lines()
+        .map(text)
+        .collect();
+    let questions = std::fs::read_to_string(folder.join("queries.jsonl")).unwrap();
+    let questions: Vec<String> = questions.lines().map(|l| text(l).1).collect();
+    let rows = vectors(folder.join("passages.f16.npy"));
+    let asked = vectors(folder.join("queries.f16.npy"));
+    let truth = asked
+        .chunks_exact(DIM)
+        .map(|q| {
+            let mut scored: Vec<(f32, usize)> = rows
+                .chunks_exact(DIM)
+                .enumerate()
+                .map(|(i, row)| (q.iter().zip(row).map(|(a, b)| a * b).sum(), i))
+                .collect();
+            scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+            std::array::from_fn(|i| passages[scored[i].1].1.clone())
+        })
+        .collect();
+    let mut documents: Vec<Document> = Vec::new();
+    for (title, text) in &passages {
+        match documents.last_mut() {
+            Some(document) if document.title == *title => {
+                document.text.push_str(BORDER);
+                document.text.push_str(text);
+            }
+            _ => documents.push(Document {
+                id: format!("{}", documents.len()),
+                title: title.clone(),
+                text: text.clone(),
+                metadata: String::new(),
+            }),
+        }
+    }
+    let texts = passages
+        .iter()
+        .map(|p| p.1.clone())
+        .zip(rows.chunks_exact(DIM));
+    let texts = texts.chain(questions.iter().cloned().zip(asked.chunks_exact(DIM)));
+    let vectors = texts.map(|(t, v)| (t, v.to_vec())).collect();
+    let id = ModelId {
+        name: "known".into(),
+        sha256: [0; 32],
+    };
+    Squad {
+        embedder: Known { id, vectors },
+        documents,
+        questions,
+        truth,
+    }
+}
+
+/// Recall of the top three and passages embedded per question.
+async fn measure(
+    squad: &Squad,
+    snapshot: &Snapshot<Memory>,
+    target_recall: f32,
+) -> (f64, f64, f64) {
+    let options = SearchOptions {
+        k: 3,
+        target_recall,
+        ..SearchOptions::default()
+    };
+    let (mut found, mut embedded, mut rounds) = (0, 0, 0);
+    for (question, truth) in squad.questions.iter().zip(&squad.truth) {
+        let result = snapshot
+            .search(&squad.embedder, question, &options)
+            .await
+            .unwrap();
+        found += result
+            .hits
+            .iter()
+            .filter(|hit| truth.contains(&hit.text))
+            .count();
+        embedded += result.stats.recomputed;
+        rounds += result.stats.rounds;
+    }
+    let n = squad.questions.len() as f64;
+    (
+        found as f64 / (3.0 * n),
+        embedded as f64 / n,
+        rounds as f64 / n,
+    )
+}
+
+#[test]
+fn an_index_of_real_passages_is_small_and_finds_what_exact_search_finds() {
+    let Some(folder) = data() else { return };
+    let squad = load(folder);
+    block_on(async {
+        let config = Config {
+            model: squad.embedder.id.clone(),
+            codec: Codec::bundled().unwrap(),
+            keep_text: true,
+        };
+        let index = Index::create(Memory::new(), config).await.unwrap();
+        let mut writer = index.writer(WriterOptions::default()).await.unwrap();
+        for document in &squad.documents {
+            writer
+                .add(&squad.embedder, &Passages, document.clone())
+                .await
+                .unwrap();
+        }
+        writer.commit(&squad.embedder).await.unwrap();
+        for compacted in [false, true] {
+            if compacted {
+                writer.compact().await.unwrap();
+            }
+            let snapshot = index.snapshot();
+            let stats = snapshot.stats();
+            let per = |bytes: u64| bytes as f64 / stats.chunks as f64;
+            println!(
+                "{} documents, {} chunks, {} segments; bytes per chunk: codes {:.2}, graph {:.2}, chunks {:.2}, documents {:.2}, \
+                 manifest {:.2}, index {:.2} = {:.2} % of the text; text kept in {:.1} % of its bytes",
+                stats.documents,
+                stats.chunks,
+                stats.segments,
+                per(stats.bytes.codes),
+                per(stats.bytes.graph),
+                per(stats.bytes.chunks),
+                per(stats.bytes.documents),
+                per(stats.bytes.manifest),
+                per(stats.bytes.index()),
+                100.0 * stats.share_of_text(),
+                100.0 * stats.bytes.text as f64 / stats.text_bytes as f64,
+            );
+            assert_eq!(stats.chunks, 20_958);
+            assert!(stats.share_of_text() < 0.05);
+            assert!(per(stats.bytes.chunks) < 1.6 && per(stats.bytes.documents) < 0.6);
+            assert!(stats.bytes.text * 100 < stats.text_bytes * 42);
+            for target in [0.9, 0.95, 0.99] {
+                let (recall, embedded, rounds) = measure(&squad, &snapshot, target).await;
+                println!(
+                    "target {target}: recall@3 {recall:.3}, {embedded:.1} embedded, {rounds:.2} rounds"
+                );
+                assert!(recall > f64::from(target) - 0.03);
+            }
+        }
+        assert!(index.snapshot().verify().await.unwrap().is_clean());
+    });
+}
