@@ -23,7 +23,7 @@ mod table;
 mod verify;
 mod writer;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use error::Error;
 pub use manifest::FORMAT;
@@ -83,6 +83,8 @@ struct Inner<S> {
     store: S,
     codec: Codec,
     current: Mutex<Arc<State>>,
+    /// All generations that were shown and may still be in use.
+    shown: Mutex<Vec<Weak<State>>>,
 }
 
 impl<S> Inner<S> {
@@ -94,8 +96,20 @@ impl<S> Inner<S> {
     fn show(&self, state: Arc<State>) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if state.manifest.generation > current.manifest.generation {
+            let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+            shown.push(Arc::downgrade(&state));
             *current = state;
         }
+    }
+
+    /// Blocks of the generations in use here.
+    fn in_use(&self) -> Vec<Block> {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.retain(|state| state.strong_count() > 0);
+        let states = shown.iter().filter_map(Weak::upgrade);
+        states
+            .flat_map(|s| s.manifest.blocks().collect::<Vec<_>>())
+            .collect()
     }
 }
 
@@ -154,12 +168,14 @@ impl<S: Store> Index<S> {
     }
 
     fn with(store: S, codec: Codec, state: State) -> Self {
-        let current = Mutex::new(Arc::new(state));
+        let state = Arc::new(state);
+        let shown = Mutex::new(vec![Arc::downgrade(&state)]);
         Self {
             inner: Arc::new(Inner {
                 store,
                 codec,
-                current,
+                current: Mutex::new(state),
+                shown,
             }),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use super::documents::Entry;
-use super::segment::{Cache, Damage};
+use super::segment::Cache;
 use super::snapshot::View;
 use super::{Error, Index, Snapshot};
 use crate::model::{Embedder, Role};
@@ -324,19 +324,8 @@ impl<'a, S: Store, T: Texts> Source<'a, S, T> {
         let store = &self.snapshot.inner.store;
         match view.segment.text(store, range, &mut self.cache).await? {
             Ok(text) => Ok(Some(text)),
-            Err(damage) => self.gone(damage).await.map(|()| None),
+            Err(damage) => self.snapshot.gone(&damage).await.map(|()| None),
         }
-    }
-
-    /// A missing page means damage, unless the index has moved on and collected it.
-    async fn gone(&self, damage: Damage) -> Result<(), Error> {
-        let store = &self.snapshot.inner.store;
-        let kept = store.manifests().await?;
-        let oldest = kept.last().map_or(0, |(generation, _)| *generation);
-        if damage.missing() && oldest > self.snapshot.generation() {
-            return Err(Error::Superseded);
-        }
-        Ok(())
     }
 
     async fn outside(
@@ -371,7 +360,7 @@ impl<'a, S: Store, T: Texts> Source<'a, S, T> {
             let read = match view.segment.entries(store, page).await? {
                 Ok(entries) => entries,
                 Err(damage) => {
-                    self.gone(damage).await?;
+                    self.snapshot.gone(&damage).await?;
                     Vec::new()
                 }
             };
@@ -404,7 +393,7 @@ impl<'a, S: Store, T: Texts> Source<'a, S, T> {
             let store = &self.snapshot.inner.store;
             match view.segment.utf16(store, range, &mut self.cache).await? {
                 Ok(units) => units as usize,
-                Err(damage) => return self.gone(damage).await.map(|()| None),
+                Err(damage) => return self.snapshot.gone(&damage).await.map(|()| None),
             }
         } else {
             let whole = self.outside(at, view, document).await?;

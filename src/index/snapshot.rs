@@ -124,8 +124,8 @@ impl State {
 
 /// One generation of an index: whatever is written meanwhile, it stays as it is.
 ///
-/// It stays readable until two more generations have been committed; after that, pages that were not read
-/// yet may be gone ([`Error::Superseded`]).
+/// A writer of this process keeps what it needs; one of another process or tab does so for one generation
+/// more, after which pages that were not read yet may be gone ([`Error::Superseded`]).
 #[derive(Debug)]
 pub struct Snapshot<S> {
     pub(super) inner: Arc<Inner<S>>,
@@ -204,11 +204,19 @@ impl<S: Store> Snapshot<S> {
         let text = segment
             .text(&self.inner.store, range, &mut Default::default())
             .await?;
+        let text = match text {
+            Ok(text) => text,
+            Err(damage) => {
+                self.gone(&damage).await?;
+                let what = format!("block {} ({})", damage.block.name(), damage.part);
+                return Err(Error::damaged(what, damage.why));
+            }
+        };
         Ok(Some(Document {
             id: entry.id,
             title: entry.title,
             metadata: entry.metadata,
-            text: text.map_err(|damage| self.lost(damage))?,
+            text,
         }))
     }
 
@@ -229,17 +237,23 @@ impl<S: Store> Snapshot<S> {
                             }
                         }
                     }
-                    Err(found) => damage.push(found),
+                    Err(found) => {
+                        self.gone(&found).await?;
+                        damage.push(found);
+                    }
                 }
             }
         }
         Ok(damage)
     }
 
-    pub(super) fn lost(&self, damage: Damage) -> Error {
-        Error::damaged(
-            format!("block {} ({})", damage.block.name(), damage.part),
-            damage.why,
-        )
+    /// A missing page means damage, unless the index has moved on and collected it.
+    pub(super) async fn gone(&self, damage: &Damage) -> Result<(), Error> {
+        let kept = self.inner.store.manifests().await?;
+        let oldest = kept.last().map_or(0, |(generation, _)| *generation);
+        if damage.missing() && oldest > self.generation() {
+            return Err(Error::Superseded);
+        }
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::build::{Blocks, Builder};
 use super::documents::{Entry, Hash, hash};
-use super::manifest::Manifest;
+use super::manifest::{Block, Manifest};
 use super::snapshot::State;
 use super::table::Borders;
 use super::{Document, Error, Inner, newest, search};
@@ -437,9 +437,10 @@ impl<S: Store> Writer<S> {
         Ok(())
     }
 
-    /// Removes the blocks that neither of the two newest generations needs.
+    /// Removes the blocks that neither the two newest generations nor a snapshot of this process needs.
     pub(super) async fn collect(&mut self) -> Result<(), Error> {
-        let mut needed = BTreeSet::new();
+        let in_use = self.inner.in_use();
+        let mut needed: BTreeSet<String> = in_use.iter().map(Block::name).collect();
         self.next_generation().await?;
         for (_, bytes) in self.inner.store.manifests().await? {
             if let Ok(manifest) = Manifest::decode(&bytes) {
