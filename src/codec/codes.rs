@@ -2,16 +2,19 @@
 
 use super::Error;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Ids per entry of the coarse table from chunk to run.
 const COARSE: u32 = 32;
 
 /// Codes of one segment. Chunk `id` is the `id`-th one pushed; ids are dense.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Codes {
     stride: usize,
+    base_stride: usize,
     flat: Vec<u8>,
     bases: Vec<u8>,
+    /// Per chunk; follows from base and code, not stored.
+    gains: Vec<f32>,
     runs: Vec<Run>,
     /// For every 32nd id, its run.
     coarse: Vec<u32>,
@@ -27,12 +30,13 @@ struct Run {
 const NO_BASE: u32 = u32::MAX;
 
 impl Codes {
-    /// No codes yet; each will take `stride` bytes ([`super::Codec::code_bytes`]).
-    pub fn new(stride: usize) -> Self {
+    pub(super) fn new(stride: usize, base_stride: usize) -> Self {
         Self {
             stride: stride.max(1),
+            base_stride: base_stride.max(1),
             flat: Vec::new(),
             bases: Vec::new(),
+            gains: Vec::new(),
             runs: Vec::new(),
             coarse: Vec::new(),
         }
@@ -40,12 +44,12 @@ impl Codes {
 
     /// How many chunks.
     pub fn len(&self) -> usize {
-        self.flat.len() / self.stride
+        self.gains.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.flat.is_empty()
+        self.gains.is_empty()
     }
 
     /// Bytes per code, without its share of the base.
@@ -53,68 +57,68 @@ impl Codes {
         self.stride
     }
 
+    pub(super) fn base_stride(&self) -> usize {
+        self.base_stride
+    }
+
     /// Bytes of heap in use, near enough.
     pub fn heap_bytes(&self) -> usize {
-        self.flat.len() + self.bases.len() + 8 * self.runs.len() + 4 * self.coarse.len()
+        self.flat.len()
+            + self.bases.len()
+            + 4 * self.gains.len()
+            + 8 * self.runs.len()
+            + 4 * self.coarse.len()
     }
 
-    /// The code of one chunk.
-    pub fn code(&self, id: u32) -> Option<&[u8]> {
-        let at = (id as usize).checked_mul(self.stride)?;
-        self.flat.get(at..at + self.stride)
-    }
-
-    /// The base of one chunk's run, if it has one.
-    pub fn base(&self, id: u32) -> Option<&[u8]> {
-        self.base_bytes(self.runs.get(self.run_of(id))?.base)
-    }
-
-    fn base_bytes(&self, base: u32) -> Option<&[u8]> {
-        let at = (base as usize).checked_mul(self.stride)?;
-        self.bases.get(at..at.checked_add(self.stride)?)
-    }
-
-    fn run_of(&self, id: u32) -> usize {
-        let mut run = self
-            .coarse
-            .get((id / COARSE) as usize)
-            .map_or(0, |&r| r as usize);
+    /// Base (empty if none), code and gain of one chunk.
+    pub(super) fn get(&self, id: u32) -> Option<(&[u8], &[u8], f32)> {
+        let gain = *self.gains.get(id as usize)?;
+        let at = id as usize * self.stride;
+        let code = self.flat.get(at..at + self.stride)?;
+        let mut run = *self.coarse.get((id / COARSE) as usize)? as usize;
         while self.runs.get(run + 1).is_some_and(|next| next.start <= id) {
             run += 1;
         }
-        run
+        Some((self.base(self.runs.get(run)?.base), code, gain))
     }
 
-    /// The runs: base and codes of each.
-    pub(super) fn runs(&self) -> impl Iterator<Item = (Option<&[u8]>, &[u8])> {
+    fn base(&self, base: u32) -> &[u8] {
+        let at = (base as usize).saturating_mul(self.base_stride);
+        self.bases
+            .get(at..at.saturating_add(self.base_stride))
+            .unwrap_or_default()
+    }
+
+    /// The runs: base (empty if none), codes and gains of each.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (&[u8], &[u8], &[f32])> {
         self.runs.iter().enumerate().map(|(i, run)| {
+            let start = run.start as usize;
             let end = self
                 .runs
                 .get(i + 1)
                 .map_or(self.len(), |next| next.start as usize);
-            (
-                self.base_bytes(run.base),
-                &self.flat[run.start as usize * self.stride..end * self.stride],
-            )
+            let flat = &self.flat[start * self.stride..end * self.stride];
+            (self.base(run.base), flat, &self.gains[start..end])
         })
     }
 
-    /// Appends a run. `codes` is a whole number of codes.
-    pub(super) fn push_run(&mut self, base: Option<&[u8]>, codes: &[u8]) {
-        if codes.is_empty() {
+    /// Appends a run: one code and one gain per chunk.
+    pub(super) fn push_run(&mut self, base: Option<&[u8]>, flat: &[u8], gains: &[f32]) {
+        if gains.is_empty() {
             return;
         }
         let start = self.len() as u32;
         let id = base.map_or(NO_BASE, |base| {
             self.bases.extend_from_slice(base);
-            (self.bases.len() / self.stride) as u32 - 1
+            (self.bases.len() / self.base_stride) as u32 - 1
         });
         // Neighbouring runs without a base are one.
         let joins = id == NO_BASE && self.runs.last().is_some_and(|run| run.base == NO_BASE);
         if !joins {
             self.runs.push(Run { start, base: id });
         }
-        self.flat.extend_from_slice(codes);
+        self.flat.extend_from_slice(flat);
+        self.gains.extend_from_slice(gains);
         let entries = self.len().div_ceil(COARSE as usize);
         while self.coarse.len() < entries {
             let at = self.coarse.len() as u32 * COARSE;
@@ -128,7 +132,7 @@ impl Codes {
 
     /// Appends `count` codes that stand for lost ones, so that those behind them keep their ids.
     pub fn push_blank(&mut self, count: usize) {
-        self.push_run(None, &vec![0; count * self.stride]);
+        self.push_run(None, &vec![0; count * self.stride], &vec![0.0; count]);
     }
 
     /// Appends another segment's codes (same codec, same frame).
@@ -143,98 +147,107 @@ impl Codes {
                 expected: self.stride,
             });
         }
-        for (base, codes) in other.runs() {
-            self.push_run(base, codes);
+        for (base, flat, gains) in other.runs() {
+            self.push_run((!base.is_empty()).then_some(base), flat, gains);
         }
         Ok(())
     }
 
     /// The chunks for which `keep` holds, in order, renumbered densely. Runs left empty lose their base.
     pub fn retain(&self, mut keep: impl FnMut(u32) -> bool) -> Self {
-        let mut out = Self::new(self.stride);
+        let mut out = Self::new(self.stride, self.base_stride);
         let mut id = 0;
-        let mut kept = Vec::new();
-        for (base, codes) in self.runs() {
-            kept.clear();
-            for code in codes.chunks_exact(self.stride) {
+        for (base, flat, gains) in self.runs() {
+            let (mut kept, mut kept_gains) = (Vec::new(), Vec::new());
+            for (code, &gain) in flat.chunks_exact(self.stride).zip(gains) {
                 if keep(id) {
                     kept.extend_from_slice(code);
+                    kept_gains.push(gain);
                 }
                 id += 1;
             }
-            out.push_run(base, &kept);
+            out.push_run((!base.is_empty()).then_some(base), &kept, &kept_gains);
         }
         out
     }
 
-    /// Version, stride, counts, run lengths, bases, codes. About `stride + stride / 32` bytes per chunk.
+    /// Version, strides, counts, run lengths, bases, codes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = vec![VERSION, self.stride as u8];
+        let mut out = vec![VERSION, self.stride as u8, self.base_stride as u8];
         write_varint(&mut out, self.len() as u64);
         write_varint(&mut out, self.runs.len() as u64);
-        for (base, codes) in self.runs() {
-            let n = (codes.len() / self.stride) as u64;
-            write_varint(&mut out, n << 1 | u64::from(base.is_some()));
+        for (base, _, gains) in self.runs() {
+            write_varint(
+                &mut out,
+                (gains.len() as u64) << 1 | u64::from(!base.is_empty()),
+            );
         }
         out.extend_from_slice(&self.bases);
         out.extend_from_slice(&self.flat);
         out
     }
+}
 
-    /// Reads what [`Codes::to_bytes`] wrote. Integrity beyond shape is the store's checksum.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] or [`Error::Version`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let bad = |why| Error::Damaged { what: "codes", why };
-        let [version, stride, rest @ ..] = bytes else {
-            return Err(bad("too short"));
-        };
-        if *version != VERSION {
-            return Err(Error::Version {
-                what: "codes",
-                found: u32::from(*version),
-                known: u32::from(VERSION),
-            });
-        }
-        let stride = usize::from(*stride);
-        let mut rest = rest;
-        let mut next = || read_varint(&mut rest).ok_or(bad("bad count"));
-        let (len, count) = (next()?, next()?);
-        // Everything counted below is at least one byte of input, so nothing is allocated that is not there.
-        if stride == 0 || len > bytes.len() as u64 || count > len {
-            return Err(bad("impossible counts"));
-        }
-        let mut lengths = Vec::with_capacity(count as usize);
-        let (mut sum, mut bases) = (0u64, 0usize);
-        for _ in 0..count {
-            let v = next()?;
-            let n = v >> 1;
-            sum = sum
-                .checked_add(n)
-                .filter(|&s| n > 0 && s <= len)
-                .ok_or(bad("run lengths do not add up"))?;
-            bases += (v & 1) as usize;
-            lengths.push((n as usize, v & 1 == 1));
-        }
-        if sum != len || (bases + len as usize).checked_mul(stride) != Some(rest.len()) {
-            return Err(bad("wrong length"));
-        }
-        let (mut base, mut flat) = rest.split_at(bases * stride);
-        let mut out = Self::new(stride);
-        for (n, based) in lengths {
-            let (codes, tail) = flat.split_at(n * stride);
-            flat = tail;
-            if based {
-                let (b, tail) = base.split_at(stride);
-                base = tail;
-                out.push_run(Some(b), codes);
-            } else {
-                out.push_run(None, codes);
-            }
-        }
-        Ok(out)
+/// Reads what [`Codes::to_bytes`] wrote, run by run: base and codes. Integrity beyond shape is the store's
+/// checksum.
+pub(super) fn parse(
+    bytes: &[u8],
+    stride: usize,
+    base_stride: usize,
+    mut visit: impl FnMut(Option<&[u8]>, &[u8]),
+) -> Result<(), Error> {
+    let bad = |why| Error::Damaged { what: "codes", why };
+    let [version, found, found_base, rest @ ..] = bytes else {
+        return Err(bad("too short"));
+    };
+    if *version != VERSION {
+        return Err(Error::Version {
+            what: "codes",
+            found: u32::from(*version),
+            known: u32::from(VERSION),
+        });
     }
+    if (usize::from(*found), usize::from(*found_base)) != (stride, base_stride) {
+        return Err(bad("made with another code length"));
+    }
+    let mut rest = rest;
+    let mut next = || read_varint(&mut rest).ok_or(bad("bad count"));
+    let (len, count) = (next()?, next()?);
+    // A run takes at least a byte for its length and one for its code: counts beyond that are refused
+    // before anything is allocated for them.
+    if len > bytes.len() as u64 || count > len {
+        return Err(bad("impossible counts"));
+    }
+    let mut lengths = Vec::new();
+    let (mut sum, mut bases) = (0u64, 0usize);
+    for _ in 0..count {
+        let v = next()?;
+        let n = v >> 1;
+        sum = sum
+            .checked_add(n)
+            .filter(|&s| n > 0 && s <= len)
+            .ok_or(bad("run lengths do not add up"))?;
+        bases += (v & 1) as usize;
+        lengths.push((n as u32, v & 1 == 1));
+    }
+    if sum != len
+        || Some(rest.len())
+            != bases
+                .checked_mul(base_stride)
+                .zip((len as usize).checked_mul(stride))
+                .and_then(|(a, b)| a.checked_add(b))
+    {
+        return Err(bad("wrong length"));
+    }
+    let (mut base, mut flat) = rest.split_at(bases * base_stride);
+    for (n, based) in lengths {
+        let (codes, tail) = flat.split_at(n as usize * stride);
+        flat = tail;
+        let (own, tail) = base.split_at(if based { base_stride } else { 0 });
+        base = tail;
+        visit(based.then_some(own), codes);
+    }
+    Ok(())
 }
 
 fn write_varint(out: &mut Vec<u8>, mut v: u64) {

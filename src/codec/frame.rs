@@ -1,40 +1,50 @@
-//! The centre and scale of one index.
+//! Where one index lies in the model's space.
 //!
-//! A corpus about one thing sits in a corner of the model's space. Its first batch of embeddings fixes a
-//! centre (one signed byte per dimension) that is subtracted before coding; the embeddings themselves are
-//! dropped as always.
+//! A corpus about one thing sits in a corner of that space and varies along other axes than text at large.
+//! Its first batch of embeddings fixes a centre and the share of variance of every axis, one byte each;
+//! the embeddings themselves are dropped as always.
 
 use super::Error;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
-/// Where one index lies in the model's space. Fixed when the first batch is coded and kept with the index:
-/// codes made under different frames do not compare.
+/// Centre, variances and code length of one index. Fixed when the first batch is coded and kept with the
+/// index: codes made under different frames do not compare.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
+    pub(super) code_bytes: u8,
     step: f32,
     centre: Vec<i8>,
+    pub(super) variances: Vec<u8>,
 }
 
 impl Frame {
-    /// No shift: the codec's own mean is the centre. Three bytes.
+    /// The codec's own centre and variances, the default code length. Two bytes.
     pub fn neutral() -> Self {
+        Self::sized(super::Codec::CODE_BYTES)
+    }
+
+    /// The codec's own centre and variances, codes of `code_bytes` (1 to 64, others are clamped).
+    pub fn sized(code_bytes: usize) -> Self {
+        let code_bytes = code_bytes.clamp(1, super::Codec::CODE_BYTES_MAX) as u8;
         Self {
+            code_bytes,
             step: 0.0,
             centre: Vec::new(),
+            variances: Vec::new(),
         }
     }
 
-    /// The frame whose centre is `shift`, relative to the codec's mean.
-    pub(super) fn at(shift: &[f32]) -> Self {
-        let peak = shift.iter().fold(0f32, |m, v| m.max(v.abs()));
-        if !(peak > 0.0 && peak.is_finite()) {
-            return Self::neutral();
-        }
+    /// This frame moved by `shift` from the codec's mean, with these logarithmic variances.
+    pub(super) fn moved(self, shift: &[f32], variances: Vec<u8>) -> Self {
+        let peak = shift.iter().fold(1e-9f32, |m, v| m.max(v.abs()));
         let step = peak / 127.0;
+        let centre = shift.iter().map(|v| (v / step).round() as i8).collect();
         Self {
             step,
-            centre: shift.iter().map(|v| (v / step).round() as i8).collect(),
+            centre,
+            variances,
+            ..self
         }
     }
 
@@ -57,13 +67,13 @@ impl Frame {
         })
     }
 
-    /// Version, dimension, step, centre: `dim + 7` bytes, or 3 if neutral.
+    /// Version and code length; unless neutral also step, centre and variances: `2 * dim + 6` bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = vec![VERSION];
-        out.extend((self.centre.len() as u16).to_le_bytes());
+        let mut out = vec![VERSION, self.code_bytes];
         if !self.centre.is_empty() {
             out.extend(self.step.to_le_bytes());
             out.extend(self.centre.iter().map(|&c| c as u8));
+            out.extend(&self.variances);
         }
         out
     }
@@ -74,7 +84,7 @@ impl Frame {
     /// [`Error::Damaged`] or [`Error::Version`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let bad = |why| Error::Damaged { what: "frame", why };
-        let [version, a, b, rest @ ..] = bytes else {
+        let [version, code_bytes, rest @ ..] = bytes else {
             return Err(bad("too short"));
         };
         if *version != VERSION {
@@ -84,23 +94,30 @@ impl Frame {
                 known: u32::from(VERSION),
             });
         }
-        let dim = usize::from(u16::from_le_bytes([*a, *b]));
-        if dim == 0 && rest.is_empty() {
-            return Ok(Self::neutral());
+        let neutral = Self::sized(usize::from(*code_bytes));
+        if neutral.code_bytes != *code_bytes {
+            return Err(bad("impossible code length"));
         }
-        let Some((step, centre)) = rest.split_first_chunk::<4>() else {
+        if rest.is_empty() {
+            return Ok(neutral);
+        }
+        let Some((step, values)) = rest.split_first_chunk::<4>() else {
             return Err(bad("too short"));
         };
         let step = f32::from_le_bytes(*step);
-        if centre.len() != dim || dim == 0 {
+        if values.is_empty() || values.len() % 2 != 0 {
             return Err(bad("wrong length"));
         }
-        if !(step.is_finite() && step > 0.0 && step < 1e6) {
+        if !(step.is_finite() && step > 0.0 && step < 1e3) {
             return Err(bad("impossible step"));
         }
+        let (centre, variances) = values.split_at(values.len() / 2);
+        let centre = centre.iter().map(|&c| c as i8).collect();
         Ok(Self {
             step,
-            centre: centre.iter().map(|&c| c as i8).collect(),
+            centre,
+            variances: variances.to_vec(),
+            ..neutral
         })
     }
 }

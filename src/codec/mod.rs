@@ -9,20 +9,24 @@
 //! | type | is |
 //! | --- | --- |
 //! | [`Codec`] | the trained parameters; belongs to the model, shipped as one file |
-//! | [`Frame`] | the centre and scale of one index, a few hundred bytes |
+//! | [`Frame`] | the centre and the variances of one index, a few hundred bytes |
+//! | [`Coder`] | a codec set up for a frame: encodes, decodes, makes scorers |
 //! | [`Codes`] | the codes and bases of one segment |
 //! | [`Scorer`] | one query, ready to score codes |
 
+mod coder;
 mod codes;
 mod error;
 mod file;
 mod frame;
 mod linear;
+mod plan;
 mod prior;
-mod quantizer;
 mod scorer;
 pub mod train;
+mod trellis;
 
+pub use coder::Coder;
 pub use codes::Codes;
 pub use error::Error;
 pub use file::Codec;

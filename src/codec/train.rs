@@ -1,44 +1,29 @@
-//! Training a codec: principal components, balanced sub-spaces, k-means. Seeded and reproducible.
+//! Training a codec: principal axes of residuals, and the trellis's tables. Seeded and reproducible.
+
+use std::sync::Arc;
 
 use super::Error;
+use super::coder::RUN_MIN;
 use super::file::Codec;
 use super::linear::{Rng, add_scaled, dot, eigen};
-use super::quantizer::{CENTROIDS, Quantizer, nearest};
+use super::plan::{KINDS, Kind, Plan, Step};
+use super::trellis::{STATE_BITS, STATES, Tables, Viterbi};
 
-/// What to train.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Bytes per code, gain included.
-    pub code_bytes: usize,
-    /// Directions kept; those beyond are coded as zero.
-    pub rank: usize,
-    /// k-means iterations per codebook.
-    pub iterations: usize,
-    /// Seed of everything random.
-    pub seed: u64,
-}
+/// Fewest vectors to train on.
+pub const LEAST: usize = 1024;
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            code_bytes: 17,
-            rank: 384,
-            iterations: 20,
-            seed: 1,
-        }
-    }
-}
-
-/// Trains on `vectors` (embeddings of `dim` values, one after the other) that form documents of `lengths`
+/// Trains on `vectors` (embeddings of unit length, one after the other) that form documents of `lengths`
 /// consecutive ones. Documents of several chunks contribute their residuals, all contribute whole vectors.
+/// The tables of the trellis are made for normal values and depend on `seed` alone; without one, those of
+/// the bundled codec are taken over, which saves some seconds.
 ///
 /// # Errors
-/// [`Error::Shape`], [`Error::NotFinite`], or [`Error::TooFew`] below 1,024 vectors.
+/// [`Error::Shape`], [`Error::NotFinite`], or [`Error::TooFew`] below [`LEAST`] vectors.
 pub fn train(
     vectors: &[f32],
     dim: usize,
     lengths: &[usize],
-    options: &Options,
+    seed: Option<u64>,
 ) -> Result<Codec, Error> {
     let shape = |what, found, expected| Error::Shape {
         what,
@@ -49,10 +34,10 @@ pub fn train(
         return Err(shape("vectors", vectors.len(), dim));
     }
     let n = vectors.len() / dim;
-    if n < 4 * CENTROIDS {
+    if n < LEAST {
         return Err(Error::TooFew {
             found: n,
-            needed: 4 * CENTROIDS,
+            needed: LEAST,
         });
     }
     if lengths.iter().sum::<usize>() != n {
@@ -61,12 +46,6 @@ pub fn train(
     for (i, v) in vectors.chunks_exact(dim).enumerate() {
         super::error::check(v, dim, i)?;
     }
-    let parts = options.code_bytes.saturating_sub(1);
-    let rank = options.rank.min(dim);
-    if parts == 0 || parts > rank {
-        return Err(shape("code bytes", options.code_bytes, rank));
-    }
-
     let mut mean = vec![0f32; dim];
     for x in vectors.chunks_exact(dim) {
         add_scaled(&mut mean, x, 1.0 / n as f32);
@@ -85,28 +64,118 @@ pub fn train(
         }
     }
     let (values, axes) = eigen(covariance, dim);
-    let groups = deal(&values[..rank], parts);
-    let rotation: Vec<f32> = groups
-        .iter()
-        .flatten()
-        .flat_map(|&a| axes[a * dim..(a + 1) * dim].iter().map(|&v| v as f32))
-        .collect();
+    let axes: Vec<f32> = axes.iter().map(|&v| v as f32).collect();
+    let variances: Vec<f32> = values.iter().map(|&v| v.max(0.0) as f32).collect();
+    let tables = match seed {
+        Some(seed) => Arc::new(tables(seed)),
+        None => Codec::bundled()?.tables,
+    };
+    Codec::assemble(&mean, &axes, &variances, &tables)
+}
 
-    let mut rng = Rng(options.seed);
-    let mut books = Vec::new();
-    let mut at = 0;
-    for group in &groups {
-        let len = group.len();
-        let rows = &rotation[at * dim..(at + len) * dim];
-        let data: Vec<f32> = sample
-            .chunks_exact(dim)
-            .flat_map(|x| rows.chunks_exact(dim).map(move |row| dot(row, x)))
-            .collect();
-        books.extend(k_means(&data, len, options.iterations, &mut rng));
-        at += len;
+/// Tables for normal values of unit variance: for every kind of token the best of several starts (levels
+/// chosen by convolutional codes of random taps), improved by encoding and averaging in turns.
+fn tables(seed: u64) -> Tables {
+    let mut all = Vec::new();
+    for (index, &kind) in KINDS.iter().enumerate() {
+        let mut rng = Rng(seed.wrapping_add(index as u64));
+        let test = normals(&mut rng, 150, kind);
+        let mut best = (f64::INFINITY, Vec::new());
+        for _ in 0..STARTS {
+            let mut table = start(&mut rng, kind);
+            improve(&mut table, kind, &normals(&mut rng, 150, kind), 5);
+            let error = improve(&mut table.clone(), kind, &test, 1);
+            if error < best.0 {
+                best = (error, table);
+            }
+        }
+        improve(&mut best.1, kind, &normals(&mut rng, 600, kind), 8);
+        all.extend(best.1);
     }
-    let lengths = groups.iter().map(|g| g.len() as u16).collect();
-    Codec::assemble(&mean, &rotation, &Quantizer { lengths, books })
+    Tables(all)
+}
+
+const STARTS: usize = 60;
+/// Tokens per vector when tables are made.
+const TOKENS: usize = 128;
+
+fn normals(rng: &mut Rng, vectors: usize, kind: Kind) -> Vec<f32> {
+    (0..vectors * TOKENS * kind.axes)
+        .map(|_| rng.normal())
+        .collect()
+}
+
+/// Four or eight levels, chosen by parities of the state; a convolutional code keeps paths that part far
+/// apart (Ungerboeck 1982).
+fn start(rng: &mut Rng, kind: Kind) -> Vec<f32> {
+    const FOUR: [f32; 4] = [-1.51, -0.453, 0.453, 1.51];
+    const EIGHT: [f32; 8] = [-2.15, -1.34, -0.756, -0.245, 0.245, 0.756, 1.34, 2.15];
+    let ends = 1 | 1 << (STATE_BITS - 1);
+    let mut out = Vec::new();
+    let rate = kind.bits as f32 / kind.axes as f32;
+    let shrink = (1.0 - (-2.0 * rate).exp2()).sqrt() / (1.0f32 - 0.25).sqrt();
+    for _ in 0..kind.axes {
+        let taps: [usize; 3] = std::array::from_fn(|_| rng.below(STATES) | ends);
+        let parity = |state: usize, tap: usize| (state & tap).count_ones() as usize & 1;
+        for state in 0..STATES {
+            let level = if kind.bits == 1 {
+                shrink * FOUR[parity(state, taps[0]) << 1 | parity(state, taps[1])]
+            } else {
+                let top = parity(state, taps[2] & 0x3f) ^ (state & 1);
+                EIGHT[top << 2 | parity(state, taps[0]) << 1 | parity(state, taps[1])]
+            };
+            out.push(level + 0.01 * rng.normal());
+        }
+    }
+    out
+}
+
+/// Encodes and averages `rounds` times; returns the last mean squared error.
+fn improve(table: &mut [f32], kind: Kind, data: &[f32], rounds: usize) -> f64 {
+    // A plan of this kind alone.
+    let steps = (0..TOKENS)
+        .flat_map(|token| {
+            (0..kind.bits).rev().map(move |bit| Step {
+                kind: 0,
+                at: token * kind.axes,
+                axes: if bit == 0 { kind.axes } else { 0 },
+            })
+        })
+        .collect();
+    let width = TOKENS * kind.axes;
+    let plan = Plan {
+        steps,
+        axes: (0..width).collect(),
+    };
+    let scale = vec![1f32; width];
+    let mut viterbi = Viterbi::new();
+    let mut states = vec![0u8; plan.steps.len()];
+    let mut error = 0f64;
+    for _ in 0..rounds {
+        let mut sums = vec![0f64; table.len()];
+        let mut counts = vec![0f64; STATES];
+        error = 0.0;
+        let alone = Tables::alone(table);
+        for y in data.chunks_exact(width) {
+            viterbi.path(&plan, &alone, &scale, y, &mut states);
+            for (step, &state) in plan.steps.iter().zip(&states).filter(|(s, _)| s.axes > 0) {
+                counts[usize::from(state)] += 1.0;
+                for axis in 0..step.axes {
+                    let slot = axis * STATES + usize::from(state);
+                    let value = y[step.at + axis];
+                    sums[slot] += f64::from(value);
+                    error += f64::from(value - table[slot]).powi(2);
+                }
+            }
+        }
+        for (slot, value) in table.iter_mut().enumerate() {
+            let count = counts[slot % STATES];
+            if count > 0.0 {
+                *value = (sums[slot] / count) as f32;
+            }
+        }
+    }
+    error / data.len() as f64
 }
 
 /// Unit residuals of whole vectors about the mean and of each document's vectors about their own mean.
@@ -129,72 +198,13 @@ fn directions(vectors: &[f32], dim: usize, lengths: &[usize], mean: &[f32]) -> V
         }
         push(&own, mean);
         for (i, x) in document.chunks_exact(dim).enumerate() {
-            if length >= 6 {
+            if length >= RUN_MIN {
                 push(x, &own);
             }
-            if length < 6 || i % 4 == 0 {
+            if length < RUN_MIN || i % 4 == 0 {
                 push(x, mean);
             }
         }
     }
     out
-}
-
-/// Deals axes (by falling variance) out to `parts` groups: each goes to the group whose product of
-/// variances is largest relative to its size in logarithms, i.e. the sums of `ln(variance)` stay level
-/// (Ge et al. 2013, eigenvalue allocation). Sizes differ by at most one.
-fn deal(values: &[f64], parts: usize) -> Vec<Vec<usize>> {
-    let room = values.len().div_ceil(parts);
-    let mut groups = vec![(0f64, Vec::with_capacity(room)); parts];
-    let floor = values.first().map_or(1.0, |v| v * 1e-9).max(1e-300);
-    for (axis, &value) in values.iter().enumerate() {
-        let best = (0..parts)
-            .filter(|&g| groups[g].1.len() < room)
-            .min_by(|&a, &b| groups[a].0.total_cmp(&groups[b].0))
-            .unwrap_or(0);
-        groups[best].0 += (value.max(floor) / floor).ln();
-        groups[best].1.push(axis);
-    }
-    groups.into_iter().map(|(_, axes)| axes).collect()
-}
-
-/// Lloyd's k-means with k-means++-like seeding by sampling; empty centroids are re-seeded from far points.
-fn k_means(data: &[f32], len: usize, iterations: usize, rng: &mut Rng) -> Vec<f32> {
-    let n = data.len() / len;
-    let row = |i: usize| &data[i * len..(i + 1) * len];
-    let mut book = Vec::with_capacity(CENTROIDS * len);
-    for _ in 0..CENTROIDS {
-        book.extend_from_slice(row(rng.below(n)));
-    }
-    for _ in 0..iterations {
-        let mut sums = vec![0f64; CENTROIDS * len];
-        let mut counts = vec![0u32; CENTROIDS];
-        let mut far = (0, -1f32);
-        for i in 0..n {
-            let (c, d) = nearest(row(i), &book);
-            counts[c] += 1;
-            sums[c * len..(c + 1) * len]
-                .iter_mut()
-                .zip(row(i))
-                .for_each(|(s, &v)| *s += f64::from(v));
-            if d > far.1 {
-                far = (i, d);
-            }
-        }
-        for c in 0..CENTROIDS {
-            let centroid = &mut book[c * len..(c + 1) * len];
-            if counts[c] == 0 {
-                let i = if far.1 >= 0.0 { far.0 } else { rng.below(n) };
-                far.1 = -1.0;
-                centroid.copy_from_slice(row(i));
-            } else {
-                let scale = 1.0 / f64::from(counts[c]);
-                centroid
-                    .iter_mut()
-                    .zip(&sums[c * len..])
-                    .for_each(|(v, s)| *v = (s * scale) as f32);
-            }
-        }
-    }
-    book
 }

@@ -136,7 +136,7 @@ impl<S: Store> Writer<S> {
     ) -> Result<Manifest, Error> {
         let store = &self.inner.store;
         let mut manifest = self.base.manifest.clone();
-        let mut codes = self.inner.codec.codes();
+        let mut codes = self.base.coder.codes();
         let mut builder = Builder::new(manifest.keeps_text);
         for view in self
             .base

@@ -137,7 +137,7 @@ impl<S: Store> Snapshot<S> {
         let query = embed(embedder, Role::Query, &[question]).await?;
         let mut stats = SearchStats::default();
         let mut candidates = self.candidates(&query, options, &mut stats)?;
-        let rule = Rule::new(options.target_recall, self.inner.codec.prior())?;
+        let rule = Rule::new(options.target_recall, self.state.coder.prior())?;
         let rule = rule.batch(options.batch).limit(options.limit);
         let mut source = Source::new(self, texts);
         let mut exact = HashMap::new();
@@ -199,7 +199,7 @@ impl<S: Store> Snapshot<S> {
         options: &SearchOptions,
         stats: &mut SearchStats,
     ) -> Result<Vec<Candidate>, Error> {
-        let scorer = self.inner.codec.scorer(&self.state.frame, query)?;
+        let scorer = self.state.coder.scorer(query)?;
         let wanted = if options.target_recall >= 1.0 {
             usize::MAX
         } else {

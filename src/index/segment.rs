@@ -9,7 +9,7 @@ use super::Error;
 use super::documents::{self, Entry};
 use super::manifest::{Block, Holds, SegmentInfo};
 use super::table::{self, Table};
-use crate::codec::Codes;
+use crate::codec::{Coder, Codes};
 use crate::store::Store;
 use crate::text::blocks::PageReader;
 
@@ -73,12 +73,12 @@ impl Segment {
     pub(crate) async fn open<S: Store>(
         store: &S,
         info: &SegmentInfo,
-        stride: usize,
+        coder: &Coder,
     ) -> Result<Self, Error> {
         let mut segment = Self {
             number: info.number,
             table: Table::new(),
-            codes: Codes::new(stride),
+            codes: coder.codes(),
             damage: Vec::new(),
             entry_pages: Vec::new(),
             text_pages: Vec::new(),
@@ -126,7 +126,7 @@ impl Segment {
                 Holds::Codes { chunks } => {
                     let first = segment.codes.len() as u32;
                     let read = fetch(store, &block).await?.and_then(|page| {
-                        let codes = Codes::from_bytes(&page).map_err(|_| "it does not decode")?;
+                        let codes = coder.load(&page).map_err(|_| "it does not decode")?;
                         if codes.len() != chunks as usize {
                             return Err("it holds another number of codes");
                         }

@@ -6,7 +6,7 @@ use super::documents::Entry;
 use super::manifest::{Manifest, SegmentInfo};
 use super::segment::{Damage, Segment};
 use super::{Document, Error, Inner};
-use crate::codec::{Codec, Frame};
+use crate::codec::{Codec, Coder, Frame};
 use crate::model::ModelId;
 use crate::store::Store;
 
@@ -14,7 +14,7 @@ use crate::store::Store;
 #[derive(Debug)]
 pub(crate) struct State {
     pub manifest: Manifest,
-    pub frame: Frame,
+    pub coder: Coder,
     /// As many as the manifest has segments, in its order.
     pub views: Vec<View>,
     /// Why a newer manifest was passed over.
@@ -101,6 +101,7 @@ impl State {
         } else {
             Frame::from_bytes(&manifest.frame)?
         };
+        let coder = codec.coder(&frame)?;
         let mut views = Vec::with_capacity(manifest.segments.len());
         for info in &manifest.segments {
             let open = before.and_then(|state| {
@@ -109,13 +110,13 @@ impl State {
             });
             let segment = match open {
                 Some(view) => Arc::clone(&view.segment),
-                None => Arc::new(Segment::open(store, info, codec.code_bytes()).await?),
+                None => Arc::new(Segment::open(store, info, &coder).await?),
             };
             views.push(View::new(segment, info));
         }
         Ok(Self {
             manifest,
-            frame,
+            coder,
             views,
             recovered: None,
         })

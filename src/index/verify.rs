@@ -76,11 +76,11 @@ impl<S: Store> Snapshot<S> {
     /// All damage, with the segment it is in.
     async fn damage(&self) -> Result<Vec<(usize, Damage)>, Error> {
         let store = &self.inner.store;
-        let stride = self.inner.codec.code_bytes();
+        let coder = &self.state.coder;
         let mut found = Vec::new();
         for (at, info) in self.state.manifest.segments.iter().enumerate() {
             // Opened afresh: what is in memory may be older than the damage.
-            let segment = Segment::open(store, info, stride).await?;
+            let segment = Segment::open(store, info, coder).await?;
             for page in 0..segment.entry_pages().len() {
                 if let Err(damage) = segment.entries(store, page).await? {
                     found.push((at, damage));

@@ -9,6 +9,7 @@ use super::manifest::{Block, Manifest};
 use super::snapshot::State;
 use super::table::Borders;
 use super::{Document, Error, Inner, newest, search};
+use crate::codec::Codec;
 use crate::model::{Embedder, Role};
 use crate::store::Store;
 use crate::text::{Chunker, check_chunks};
@@ -347,20 +348,19 @@ impl<S: Store> Writer<S> {
     async fn write_staged(&self, blocks: &mut Blocks<'_, S>) -> Result<Manifest, Error> {
         let mut manifest = self.base.manifest.clone();
         let live = || self.staged.iter().filter(|s| !s.dead);
-        let mut frame = self.base.frame.clone();
+        let mut coder = self.base.coder.clone();
         if manifest.frame.is_empty() {
             let first: Vec<f32> = live().flat_map(|s| &s.embeddings).copied().collect();
             if !first.is_empty() {
-                frame = self.inner.codec.fit(&first)?;
+                let frame = self.inner.codec.fit(&first, Codec::CODE_BYTES)?;
+                coder = self.inner.codec.coder(&frame)?;
                 manifest.frame = frame.to_bytes();
             }
         }
-        let mut codes = self.inner.codec.codes();
+        let mut codes = coder.codes();
         let mut builder = Builder::new(manifest.keeps_text);
         for staged in live() {
-            self.inner
-                .codec
-                .encode(&frame, &staged.embeddings, &mut codes)?;
+            coder.encode(&staged.embeddings, &mut codes)?;
             let (entry, borders) = (staged.entry.clone(), staged.borders.clone());
             builder.push(blocks, entry, borders, &staged.text).await?;
         }

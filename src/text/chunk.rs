@@ -254,7 +254,7 @@ mod tests {
                 if text.is_empty() {
                     vec![]
                 } else {
-                    vec![0..text.len()]
+                    std::iter::once(0..text.len()).collect()
                 }
             }
         }

@@ -90,13 +90,7 @@ pub fn codec() -> Codec {
                 )
             })
             .collect();
-        let options = train::Options {
-            code_bytes: 9,
-            rank: DIM,
-            iterations: 4,
-            seed: 1,
-        };
-        train::train(&values, DIM, &[4; 256], &options).unwrap()
+        train::train(&values, DIM, &[4; 256], None).unwrap()
     };
     CODEC.get_or_init(make).clone()
 }
