@@ -38,8 +38,8 @@ pub struct Hubs {
 impl Default for Params {
     fn default() -> Self {
         Self {
-            forward: 5,
-            reverse: 24,
+            forward: 6,
+            reverse: 16,
             ef: 100,
             entries: 16,
             hubs: None,
@@ -135,6 +135,7 @@ impl Draft {
         let total = order.len();
         let mut there = self.present.iter().filter(|&&p| p).count();
         let mut received: Vec<(u32, u32)> = Vec::new();
+        let mut probe = space.probe();
         let mut rest = order.as_slice();
         if there == 0
             && let Some((&first, others)) = rest.split_first()
@@ -157,7 +158,7 @@ impl Draft {
                     best_first(draft, &draft.entries, score, |_| true, ending, scratch);
                     let cap = cap(v).clamp(1, draft.params.reverse);
                     let mut list = Vec::with_capacity(cap);
-                    select(space, scratch.found(), cap, &mut list);
+                    select(space, probe, scratch.found(), cap, &mut list);
                     list
                 },
             );
@@ -168,7 +169,7 @@ impl Draft {
             }
             received.sort_unstable();
             for &(to, from) in &received {
-                self.link(space, to, from);
+                self.link(space, &mut probe, to, from);
             }
             // While the graph is small every new node may become an entry point.
             let room = self.params.entries.saturating_sub(self.entries.len());

@@ -71,7 +71,7 @@ impl Draft {
     }
 
     /// Joins two nodes, and lets either drop its worst edges if it holds more than `params.reverse`.
-    pub(super) fn link<S: Space>(&mut self, space: &S, a: u32, b: u32) {
+    pub(super) fn link<S: Space>(&mut self, space: &S, probe: &mut S::Probe, a: u32, b: u32) {
         if a == b || self.lists[a as usize].contains(&b) {
             return;
         }
@@ -79,20 +79,16 @@ impl Draft {
         self.lists[b as usize].push(a);
         for node in [a, b] {
             if self.lists[node as usize].len() > self.params.reverse {
-                self.shrink(space, node);
+                self.shrink(space, probe, node);
             }
         }
     }
 
-    fn shrink<S: Space>(&mut self, space: &S, node: u32) {
+    fn shrink<S: Space>(&mut self, space: &S, probe: &mut S::Probe, node: u32) {
         let old = std::mem::take(&mut self.lists[node as usize]);
+        let ranked = ranked(space, probe, node, &old);
         let mut kept = Vec::with_capacity(self.params.reverse);
-        select(
-            space,
-            &ranked(space, node, &old),
-            self.params.reverse,
-            &mut kept,
-        );
+        select(space, probe, &ranked, self.params.reverse, &mut kept);
         for gone in old.iter().filter(|id| !kept.contains(id)) {
             self.lists[*gone as usize].retain(|&id| id != node);
         }

@@ -10,6 +10,7 @@
 //! entry point. A removed node keeps its id, without edges, until [`Draft::renumber`].
 
 mod build;
+mod codes;
 mod compact;
 mod draft;
 mod error;
@@ -30,6 +31,7 @@ mod threads;
 mod threads;
 
 pub use build::{Hubs, Params, build};
+pub use codes::{CodeProbe, CodeSpace};
 pub use compact::Graph;
 pub use draft::Draft;
 pub use error::Error;

@@ -8,6 +8,7 @@ use super::walk::Candidate;
 /// to `cap` at most. Cost: up to `candidates * cap` pair similarities.
 pub(crate) fn select<S: Space>(
     space: &S,
+    probe: &mut S::Probe,
     candidates: &[Candidate],
     cap: usize,
     out: &mut Vec<u32>,
@@ -16,18 +17,23 @@ pub(crate) fn select<S: Space>(
         if out.len() >= cap {
             break;
         }
-        if out.iter().all(|&o| space.pair(c.id, o) <= c.score) {
+        if out.iter().all(|&o| space.pair(probe, c.id, o) <= c.score) {
             out.push(c.id);
         }
     }
 }
 
 /// The neighbours in `list` of `node` with their similarities, best first.
-pub(crate) fn ranked<S: Space>(space: &S, node: u32, list: &[u32]) -> Vec<Candidate> {
+pub(crate) fn ranked<S: Space>(
+    space: &S,
+    probe: &mut S::Probe,
+    node: u32,
+    list: &[u32],
+) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = list
         .iter()
         .map(|&id| Candidate {
-            score: space.pair(node, id),
+            score: space.pair(probe, node, id),
             id,
         })
         .collect();

@@ -26,8 +26,11 @@ impl Draft {
         }
         touched.sort_unstable();
         touched.dedup();
-        let mended: Vec<(u32, Vec<u32>)> =
-            touched.iter().map(|&v| (v, self.mend(space, v))).collect();
+        let mut probe = space.probe();
+        let mended: Vec<(u32, Vec<u32>)> = touched
+            .iter()
+            .map(|&v| (v, self.mend(space, &mut probe, v)))
+            .collect();
         for &v in &touched {
             let present = &self.present;
             self.lists[v as usize].retain(|&id| present[id as usize]);
@@ -39,7 +42,7 @@ impl Draft {
         }
         for (v, added) in mended {
             for id in added {
-                self.link(space, v, id);
+                self.link(space, &mut probe, v, id);
             }
         }
         self.entries.retain(|&id| self.present[id as usize]);
@@ -50,7 +53,7 @@ impl Draft {
     }
 
     /// The edges that replace those `node` loses.
-    fn mend<S: Space>(&self, space: &S, node: u32) -> Vec<u32> {
+    fn mend<S: Space>(&self, space: &S, probe: &mut S::Probe, node: u32) -> Vec<u32> {
         let (mut kept, mut holes) = (Vec::new(), Vec::new());
         for &id in &self.lists[node as usize] {
             if self.present[id as usize] {
@@ -74,7 +77,8 @@ impl Draft {
             }
             at += 1;
         }
-        select(space, &ranked(space, node, &beyond), live + lost, &mut kept);
+        let ranked = ranked(space, probe, node, &beyond);
+        select(space, probe, &ranked, live + lost, &mut kept);
         kept.split_off(live)
     }
 

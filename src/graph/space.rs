@@ -20,8 +20,9 @@ pub trait Space: Sync {
     fn aim(&self, probe: &mut Self::Probe, node: u32);
     /// Similarity of the node aimed at to `node`. Never NaN.
     fn score(&self, probe: &Self::Probe, node: u32) -> f32;
-    /// Similarity of two nodes, on the same scale as [`Space::score`].
-    fn pair(&self, a: u32, b: u32) -> f32;
+    /// Similarity of two nodes, on the same scale as [`Space::score`]. The probe lends its memory and stays
+    /// aimed as it was.
+    fn pair(&self, probe: &mut Self::Probe, a: u32, b: u32) -> f32;
 }
 
 /// Plain vectors with the inner product: for tests, and to measure what codes cost.
@@ -60,9 +61,9 @@ impl Space for Vectors<'_> {
         *probe = node;
     }
     fn score(&self, probe: &u32, node: u32) -> f32 {
-        self.pair(*probe, node)
+        dot(self.row(*probe), self.row(node))
     }
-    fn pair(&self, a: u32, b: u32) -> f32 {
+    fn pair(&self, _: &mut u32, a: u32, b: u32) -> f32 {
         dot(self.row(a), self.row(b))
     }
 }

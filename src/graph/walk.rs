@@ -1,6 +1,6 @@
 //! Best-first search over any adjacency.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use super::lists::Lists;
@@ -30,18 +30,60 @@ impl PartialOrd for Candidate {
     }
 }
 
-/// When a walk ends.
+/// When a walk ends: as soon as the nearest node not yet expanded is worse than all `ef` best, or worse than
+/// the `keep`-th best by more than `slack`.
+///
+/// The second is the better rule when scores come from codes: a node matters as long as the error of its code
+/// may hide a member of the answer, so the slack is some multiple of the error's spread, and easy questions end
+/// early. Measured in `docs/graph.md`: 40 % fewer codes read than with `ef` alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ending {
-    /// How many of the best are kept; the walk ends when the nearest node not yet expanded is worse than all
-    /// of them (HNSW's `ef`).
+    /// Most nodes returned.
     pub ef: usize,
+    /// Rank that the slack counts from, at least 1.
+    pub keep: usize,
+    /// How much worse than that a node may be, on the scale of the scores.
+    pub slack: f32,
 }
 
 impl Ending {
-    /// Ends by `ef` alone.
+    /// Ends by `ef` alone, as in HNSW.
     pub fn ef(ef: usize) -> Self {
-        Self { ef }
+        Self {
+            ef,
+            keep: 1,
+            slack: f32::INFINITY,
+        }
+    }
+}
+
+/// The best so many of what was pushed.
+#[derive(Clone, Debug, Default)]
+struct Best {
+    heap: BinaryHeap<Reverse<Candidate>>,
+    room: usize,
+}
+
+impl Best {
+    fn clear(&mut self, room: usize) {
+        self.heap.clear();
+        self.room = room.max(1);
+    }
+
+    fn push(&mut self, candidate: Candidate) {
+        if self.heap.len() < self.room {
+            self.heap.push(Reverse(candidate));
+        } else if let Some(mut worst) = self.heap.peek_mut()
+            && worst.0 < candidate
+        {
+            *worst = Reverse(candidate);
+        }
+    }
+
+    /// The worst of them, once there are as many as there is room for.
+    fn worst(&self) -> Option<Candidate> {
+        let worst = self.heap.peek().map(|worst| worst.0);
+        worst.filter(|_| self.heap.len() >= self.room)
     }
 }
 
@@ -52,7 +94,11 @@ pub struct Scratch {
     seen: Vec<u32>,
     walk: u32,
     frontier: BinaryHeap<Candidate>,
-    best: BinaryHeap<std::cmp::Reverse<Candidate>>,
+    /// The best `ef`.
+    best: Best,
+    /// The best `keep`.
+    near: Best,
+    slack: f32,
     found: Vec<Candidate>,
     reads: usize,
     hops: usize,
@@ -74,7 +120,7 @@ impl Scratch {
         &self.found
     }
 
-    fn start(&mut self, nodes: usize) {
+    fn start(&mut self, nodes: usize, ending: Ending) {
         if self.seen.len() < nodes {
             self.seen.resize(nodes, 0);
         }
@@ -84,10 +130,46 @@ impl Scratch {
             self.walk = 1;
         }
         self.frontier.clear();
-        self.best.clear();
+        self.best.clear(ending.ef);
+        self.near.clear(ending.keep);
+        self.slack = ending.slack;
         self.found.clear();
         self.reads = 0;
         self.hops = 0;
+    }
+}
+
+impl Scratch {
+    /// Whether this and everything worse can be left alone.
+    fn hopeless(&self, candidate: Candidate) -> bool {
+        let near = self.near.worst();
+        near.is_some_and(|near| candidate.score < near.score - self.slack)
+            || self.best.worst().is_some_and(|worst| candidate < worst)
+    }
+
+    fn visit(
+        &mut self,
+        id: u32,
+        score: &mut impl FnMut(u32) -> f32,
+        keep: &mut impl FnMut(u32) -> bool,
+    ) {
+        match self.seen.get_mut(id as usize) {
+            Some(mark) if *mark != self.walk => *mark = self.walk,
+            _ => return,
+        }
+        self.reads += 1;
+        let candidate = Candidate {
+            score: score(id),
+            id,
+        };
+        if self.hopeless(candidate) {
+            return;
+        }
+        self.frontier.push(candidate);
+        if keep(id) {
+            self.best.push(candidate);
+            self.near.push(candidate);
+        }
     }
 }
 
@@ -101,54 +183,18 @@ pub(crate) fn best_first<L: Lists>(
     ending: Ending,
     scratch: &mut Scratch,
 ) {
-    let nodes = lists.nodes();
-    scratch.start(nodes);
-    let ef = ending.ef.max(1);
-    let Scratch {
-        seen,
-        walk,
-        frontier,
-        best,
-        found,
-        reads,
-        hops,
-    } = scratch;
-    let mut visit = |id: u32,
-                     frontier: &mut BinaryHeap<Candidate>,
-                     best: &mut BinaryHeap<std::cmp::Reverse<Candidate>>| {
-        let Some(mark) = seen.get_mut(id as usize) else {
-            return;
-        };
-        if *mark == *walk {
-            return;
-        }
-        *mark = *walk;
-        *reads += 1;
-        let candidate = Candidate {
-            score: score(id),
-            id,
-        };
-        if best.len() >= ef && best.peek().is_some_and(|worst| candidate < worst.0) {
-            return;
-        }
-        frontier.push(candidate);
-        if keep(id) {
-            best.push(std::cmp::Reverse(candidate));
-            if best.len() > ef {
-                best.pop();
-            }
-        }
-    };
+    scratch.start(lists.nodes(), ending);
     for &entry in entries {
-        visit(entry, frontier, best);
+        scratch.visit(entry, &mut score, &mut keep);
     }
-    while let Some(candidate) = frontier.pop() {
-        if best.len() >= ef && best.peek().is_some_and(|worst| candidate < worst.0) {
+    while let Some(candidate) = scratch.frontier.pop() {
+        if scratch.hopeless(candidate) {
             break;
         }
-        *hops += 1;
-        lists.each(candidate.id, |id| visit(id, frontier, best));
+        scratch.hops += 1;
+        lists.each(candidate.id, |id| scratch.visit(id, &mut score, &mut keep));
     }
-    found.extend(best.drain().map(|c| c.0));
-    found.sort_unstable_by(|a, b| b.cmp(a));
+    let best = scratch.best.heap.drain().map(|c| c.0);
+    scratch.found.extend(best);
+    scratch.found.sort_unstable_by(|a, b| b.cmp(a));
 }
