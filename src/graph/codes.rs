@@ -1,7 +1,7 @@
 //! Codes as a space: what a segment's graph is built from.
 
 use super::space::{Space, dot};
-use crate::codec::{Codec, Codes, Scorer};
+use crate::codec::{Coder, Codes, Scorer};
 
 /// The chunks of one segment by their codes alone.
 ///
@@ -12,7 +12,7 @@ use crate::codec::{Codec, Codes, Scorer};
 /// Memory: 4 bytes per chunk, and about `128 * rank` bytes per thread. Making one decodes every code once.
 #[derive(Clone, Debug)]
 pub struct CodeSpace<'a> {
-    codec: &'a Codec,
+    coder: &'a Coder,
     codes: &'a Codes,
     /// Half the squared norm of every decoded vector.
     halves: Vec<f32>,
@@ -31,17 +31,17 @@ pub struct CodeProbe {
 }
 
 impl<'a> CodeSpace<'a> {
-    /// The chunks in `codes`, which `codec` made.
-    pub fn new(codec: &'a Codec, codes: &'a Codes) -> Self {
-        let mut row = vec![0.0; codec.rank()];
+    /// The chunks in `codes`, which `coder` made.
+    pub fn new(coder: &'a Coder, codes: &'a Codes) -> Self {
+        let mut row = vec![0.0; coder.rank()];
         let halves = (0..codes.len() as u32)
             .map(|id| {
-                codec.unpack(codes, id, &mut row);
+                coder.unpack(codes, id, &mut row);
                 0.5 * dot(&row, &row)
             })
             .collect();
         Self {
-            codec,
+            coder,
             codes,
             halves,
         }
@@ -49,14 +49,14 @@ impl<'a> CodeSpace<'a> {
 
     /// Where the decoded vector of `id` begins in `probe.kept`.
     fn decoded(&self, probe: &mut CodeProbe, id: u32) -> usize {
-        let rank = self.codec.rank();
+        let rank = self.coder.rank();
         // Fibonacci hashing: neighbouring chunks must not push each other out.
         let slot = (id.wrapping_mul(0x9E37_79B9) >> 27) as usize % KEPT;
         let at = slot * rank;
         if probe.ids[slot] != id {
             probe.ids[slot] = id;
             let row = &mut probe.kept[at..at + rank];
-            self.codec.unpack(self.codes, id, row);
+            self.coder.unpack(self.codes, id, row);
         }
         at
     }
@@ -74,12 +74,12 @@ impl Space for CodeSpace<'_> {
             scorer: None,
             half: 0.0,
             ids: [u32::MAX; KEPT],
-            kept: vec![0.0; KEPT * self.codec.rank()],
+            kept: vec![0.0; KEPT * self.coder.rank()],
         }
     }
 
     fn aim(&self, probe: &mut CodeProbe, node: u32) {
-        probe.scorer = Some(self.codec.scorer_of(self.codes, node));
+        probe.scorer = Some(self.coder.scorer_of(self.codes, node));
         probe.half = self.halves[node as usize];
     }
 
@@ -92,7 +92,7 @@ impl Space for CodeSpace<'_> {
     }
 
     fn pair(&self, probe: &mut CodeProbe, a: u32, b: u32) -> f32 {
-        let rank = self.codec.rank();
+        let rank = self.coder.rank();
         let (x, mut y) = (self.decoded(probe, a), self.decoded(probe, b));
         let product = if x == y && a != b {
             // Both fell into one slot, where `b` now is.
