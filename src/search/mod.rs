@@ -7,11 +7,13 @@
 mod adaptive;
 mod cache;
 mod error;
+mod leann;
 mod pool;
 mod rule;
 
 pub use adaptive::{Candidate, Hit, Search, Step};
 pub use cache::Cache;
 pub use error::Error;
+pub use leann::{Leann, LeannOptions};
 pub use pool::Pool;
 pub use rule::Rule;
