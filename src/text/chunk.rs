@@ -87,17 +87,21 @@ impl<T: TokenRanges> Chunker for TokenChunker<'_, T> {
         let mut out = Vec::new();
         let mut open: Option<Range<usize>> = None;
         let mut filled = 0;
+        // A title directly followed by a heading is no chunk of its own.
+        let mut headings_only = true;
         for part in parts(text) {
             let tokens = self.count(&text[part.range.clone()]);
             let start_new = match part.border {
-                Border::Heading => filled > 0,
+                Border::Heading => !headings_only,
                 Border::Paragraph => filled + tokens > self.target || filled >= self.target / 2,
                 Border::Sentence => filled + tokens > self.target,
             };
             if start_new && let Some(range) = open.take() {
                 self.emit(text, range, &mut out);
                 filled = 0;
+                headings_only = true;
             }
+            headings_only &= part.heading;
             open = Some(open.map_or(part.range.clone(), |range| range.start..part.range.end));
             filled += tokens;
         }
@@ -119,6 +123,8 @@ struct Part {
     range: Range<usize>,
     /// What stands before it.
     border: Border,
+    /// Whether it belongs to a heading.
+    heading: bool,
 }
 
 /// Sentences in order, each with the kind of border before it. A heading is a part of its own that the text
@@ -138,6 +144,7 @@ fn parts(text: &str) -> Vec<Part> {
             parts.push(Part {
                 range: start..start + sentence.len(),
                 border,
+                heading,
             });
             border = Border::Sentence;
         }
