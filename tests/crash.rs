@@ -55,6 +55,7 @@ fn options(state: &mut u64) -> WriterOptions {
         commit_chunks: usize::MAX,
         commit_bytes: usize::MAX,
         merge_factor: 2 + (random(state) % 3) as usize,
+        graph_chunks: 12,
     }
 }
 

@@ -355,3 +355,45 @@ fn a_damaged_codec_is_named_and_replaced_by_the_applications_own() {
         ));
     });
 }
+
+#[test]
+fn a_lost_graph_costs_nobody_and_is_built_again_by_repair() {
+    block_on(async {
+        let words = Words::new();
+        let store = Memory::new();
+        let index = sample(store.other(), 20).await;
+        let options = WriterOptions {
+            graph_chunks: 10,
+            ..WriterOptions::default()
+        };
+        let mut writer = index.writer(options).await.unwrap();
+        writer.compact().await.unwrap();
+        assert!(index.snapshot().stats().bytes.graph > 0);
+        drop((writer, index));
+        let name = blocks_of(&store, "graph").await.remove(0);
+        store.corrupt(&name, |b| b.truncate(10));
+        let index = Index::open(store.other()).await.unwrap();
+        let report = index.snapshot().verify().await.unwrap();
+        assert_eq!((report.damaged.len(), report.damaged[0].part), (1, "graph"));
+        assert!(report.damaged[0].documents.is_empty() && report.damaged[0].unnamed == 0);
+        assert_eq!(index.snapshot().documents(), 19);
+        for repaired in [false, true] {
+            for i in (0..20).filter(|&i| i != 1) {
+                let found = index
+                    .search(&words, &line(i), &SearchOptions::default())
+                    .await
+                    .unwrap();
+                assert_eq!(
+                    found.hits[0].document,
+                    format!("d{i}"),
+                    "repaired: {repaired}"
+                );
+            }
+            if !repaired {
+                index.writer(options).await.unwrap().repair().await.unwrap();
+            }
+        }
+        assert!(index.snapshot().verify().await.unwrap().is_clean());
+        assert!(index.snapshot().stats().bytes.graph > 0);
+    });
+}

@@ -115,6 +115,12 @@ async fn run(steps: Vec<Step>, merge_factor: usize, batch: usize) -> Result<(), 
     let options = WriterOptions {
         merge_factor,
         batch,
+        // With and without graphs.
+        graph_chunks: if batch.is_multiple_of(2) {
+            4
+        } else {
+            usize::MAX
+        },
         ..WriterOptions::default()
     };
     let mut store = Memory::new();

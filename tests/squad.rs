@@ -169,13 +169,13 @@ async fn measure(
     squad: &Squad,
     snapshot: &Snapshot<Memory>,
     target_recall: f32,
-) -> (f64, f64, f64) {
+) -> (f64, f64, f64, f64) {
     let options = SearchOptions {
         k: 3,
         target_recall,
         ..SearchOptions::default()
     };
-    let (mut found, mut embedded, mut rounds) = (0, 0, 0);
+    let (mut found, mut embedded, mut rounds, mut read) = (0, 0, 0, 0);
     for (question, truth) in squad.questions.iter().zip(&squad.truth) {
         let result = snapshot
             .search(&squad.embedder, question, &options)
@@ -188,12 +188,14 @@ async fn measure(
             .count();
         embedded += result.stats.recomputed;
         rounds += result.stats.rounds;
+        read += result.stats.codes_read;
     }
     let n = squad.questions.len() as f64;
     (
         found as f64 / (3.0 * n),
         embedded as f64 / n,
         rounds as f64 / n,
+        read as f64 / n,
     )
 }
 
@@ -216,15 +218,26 @@ fn an_index_of_real_passages_is_small_and_finds_what_exact_search_finds() {
                 .unwrap();
         }
         writer.commit(&squad.embedder).await.unwrap();
-        for compacted in [false, true] {
-            if compacted {
+        for form in ["as imported", "compacted", "with a graph"] {
+            if form != "as imported" {
+                let start = std::time::Instant::now();
+                let graph_chunks = if form == "compacted" { usize::MAX } else { 1 };
+                drop(writer);
+                writer = index
+                    .writer(WriterOptions {
+                        graph_chunks,
+                        ..Default::default()
+                    })
+                    .await
+                    .unwrap();
                 writer.compact().await.unwrap();
+                println!("merged in {:.1} s", start.elapsed().as_secs_f64());
             }
             let snapshot = index.snapshot();
             let stats = snapshot.stats();
             let per = |bytes: u64| bytes as f64 / stats.chunks as f64;
             println!(
-                "{} documents, {} chunks, {} segments; bytes per chunk: codes {:.2}, graph {:.2}, chunks {:.2}, documents {:.2}, \
+                "{form}: {} documents, {} chunks, {} segments; bytes per chunk: codes {:.2}, graph {:.2}, chunks {:.2}, documents {:.2}, \
                  manifest {:.2}, index {:.2} = {:.2} % of the text; text kept in {:.1} % of its bytes",
                 stats.documents,
                 stats.chunks,
@@ -243,9 +256,9 @@ fn an_index_of_real_passages_is_small_and_finds_what_exact_search_finds() {
             assert!(per(stats.bytes.chunks) < 1.6 && per(stats.bytes.documents) < 0.6);
             assert!(stats.bytes.text * 100 < stats.text_bytes * 42);
             for target in [0.9, 0.95, 0.99] {
-                let (recall, embedded, rounds) = measure(&squad, &snapshot, target).await;
+                let (recall, embedded, rounds, read) = measure(&squad, &snapshot, target).await;
                 println!(
-                    "target {target}: recall@3 {recall:.3}, {embedded:.1} embedded, {rounds:.2} rounds"
+                    "target {target}: recall@3 {recall:.3}, {embedded:.1} embedded, {rounds:.2} rounds, {read:.0} codes read"
                 );
                 assert!(recall > f64::from(target) - 0.03);
             }

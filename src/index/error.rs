@@ -15,6 +15,9 @@ pub enum Error {
     /// Codes do not fit the codec.
     #[error(transparent)]
     Codec(#[from] crate::codec::Error),
+    /// A graph could not be built.
+    #[error(transparent)]
+    Graph(#[from] crate::graph::Error),
     /// A search was asked for something impossible, or was fed scores that are no numbers.
     #[error(transparent)]
     Search(#[from] crate::search::Error),

@@ -170,6 +170,11 @@ impl SegmentInfo {
             .collect();
     }
 
+    /// Whether it has a graph.
+    pub(crate) fn has_graph(&self) -> bool {
+        self.pages.iter().any(|page| page.holds == Holds::Graph)
+    }
+
     /// Chunks that are not removed.
     pub(crate) fn live_chunks(&self) -> u32 {
         self.chunks - self.removed_chunks

@@ -1,6 +1,7 @@
 //! Merging segments: codes and texts are copied, nothing is embedded again; removed documents go.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::Error;
@@ -8,6 +9,8 @@ use super::build::{Blocks, Builder};
 use super::manifest::{Manifest, SegmentInfo};
 use super::segment::{Cache, Segment};
 use super::writer::{At, Writer};
+use crate::codec::Codes;
+use crate::graph::{self, CodeSpace};
 use crate::store::Store;
 
 /// Chunks of the smallest tier; each further tier is `merge_factor` times as large.
@@ -55,9 +58,9 @@ impl<S: Store> Writer<S> {
             .iter()
             .map(|s| s.number)
             .collect();
-        let clean = |s: &SegmentInfo| s.removed.is_empty();
-        let done = self.base.manifest.segments.len() <= 1;
-        if done && self.base.manifest.segments.iter().all(clean) {
+        let done =
+            |s: &SegmentInfo| s.removed.is_empty() && self.wants_graph(s.chunks) == s.has_graph();
+        if self.base.manifest.segments.len() <= 1 && self.base.manifest.segments.iter().all(done) {
             return Ok(());
         }
         self.merge(&all, false).await
@@ -128,6 +131,22 @@ impl<S: Store> Writer<S> {
         Ok(())
     }
 
+    fn wants_graph(&self, chunks: u32) -> bool {
+        chunks as usize >= self.options.graph_chunks.max(1)
+    }
+
+    /// The graph over the chunks of a new segment, if it is to have one. Built from codes alone.
+    fn graph(&self, codes: &Codes) -> Result<Option<Vec<u8>>, Error> {
+        if !self.wants_graph(codes.len() as u32) {
+            return Ok(None);
+        }
+        let space = CodeSpace::new(&self.base.coder, codes);
+        let draft = graph::build(&space, &graph::Params::default(), |_, _| {
+            ControlFlow::Continue(())
+        })?;
+        Ok(Some(draft.freeze().to_bytes()))
+    }
+
     async fn write_merged(
         &self,
         numbers: &BTreeSet<u64>,
@@ -182,9 +201,12 @@ impl<S: Store> Writer<S> {
         if builder.documents() > 0 {
             let number = manifest.next_segment;
             manifest.next_segment += 1;
-            manifest
-                .segments
-                .push(builder.finish(blocks, number, &codes, None).await?);
+            let graph = self.graph(&codes)?;
+            manifest.segments.push(
+                builder
+                    .finish(blocks, number, &codes, graph.as_deref())
+                    .await?,
+            );
         }
         Ok(manifest)
     }

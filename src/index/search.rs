@@ -7,6 +7,7 @@ use super::documents::Entry;
 use super::segment::Cache;
 use super::snapshot::View;
 use super::{Error, Index, Snapshot};
+use crate::graph::{Ending, Scratch};
 use crate::model::{Embedder, Role};
 use crate::search::{Candidate, Rule, Search, Step};
 use crate::store::Store;
@@ -207,18 +208,41 @@ impl<S: Store> Snapshot<S> {
         };
         let mut found = Vec::new();
         let mut scores = Vec::new();
+        let mut scratch = Scratch::default();
         let mut first = 0u32;
         for view in &self.state.views {
-            scorer.score_all(&view.segment.codes, &mut scores);
-            stats.codes_read += scores.len();
-            let live = (0u32..)
-                .zip(&scores)
-                .filter(|(chunk, _)| !view.dead_chunks.contains(*chunk));
-            found.extend(live.map(|(chunk, &score)| Candidate {
-                id: first + chunk,
-                score,
-            }));
-            first += view.segment.codes.len() as u32;
+            let codes = &view.segment.codes;
+            let live = |chunk: u32| !view.dead_chunks.contains(chunk);
+            match &view.segment.graph {
+                Some(graph) if wanted < usize::MAX => {
+                    let ending = Ending {
+                        ef: wanted,
+                        keep: options.k.max(1),
+                        slack: WALK_SLACK * self.state.coder.prior().spread,
+                    };
+                    let walked = graph.walk(
+                        |chunk| scorer.score(codes, chunk),
+                        live,
+                        ending,
+                        &mut scratch,
+                    );
+                    found.extend(walked.iter().map(|c| Candidate {
+                        id: first + c.id,
+                        score: c.score,
+                    }));
+                    stats.codes_read += scratch.codes_read();
+                }
+                _ => {
+                    scorer.score_all(codes, &mut scores);
+                    stats.codes_read += scores.len();
+                    let all = (0u32..).zip(&scores).filter(|(chunk, _)| live(*chunk));
+                    found.extend(all.map(|(chunk, &score)| Candidate {
+                        id: first + chunk,
+                        score,
+                    }));
+                }
+            }
+            first += codes.len() as u32;
             keep_best(&mut found, wanted);
         }
         Ok(found)
@@ -241,6 +265,9 @@ impl<S: Store> Snapshot<S> {
 /// Candidates handed to the search: enough that the stop rule, not their number, ends it.
 const CANDIDATES: usize = 512;
 const CANDIDATES_PER_HIT: usize = 32;
+/// How far below the `k`-th best code a walk goes on, in spreads of the code's error. On `tests/squad.rs`
+/// at target 0.95: 3 reads 729 codes for a recall of 0.974, 5 reads 1,972 for 0.982, 8 reads 2,602 for 0.983.
+const WALK_SLACK: f32 = 5.0;
 
 fn keep_best(candidates: &mut Vec<Candidate>, wanted: usize) {
     if candidates.len() > wanted {

@@ -10,6 +10,7 @@ use super::documents::{self, Entry};
 use super::manifest::{Block, Holds, SegmentInfo};
 use super::table::{self, Table};
 use crate::codec::{Coder, Codes};
+use crate::graph::Graph;
 use crate::store::Store;
 use crate::text::blocks::PageReader;
 
@@ -40,6 +41,8 @@ pub(crate) struct Segment {
     pub number: u64,
     pub table: Table,
     pub codes: Codes,
+    /// None: the segment is small, or its graph is damaged. It is scanned flat.
+    pub graph: Option<Graph>,
     /// Damage found while opening.
     pub damage: Vec<Damage>,
     /// Documents pages: the first document of each, ascending.
@@ -79,12 +82,14 @@ impl Segment {
             number: info.number,
             table: Table::new(),
             codes: coder.codes(),
+            graph: None,
             damage: Vec::new(),
             entry_pages: Vec::new(),
             text_pages: Vec::new(),
         };
         let (mut entries, mut text) = (0, 0);
         let mut lost_codes = Vec::new();
+        let mut graph = None;
         for page in &info.pages {
             let block = page.block;
             match page.holds {
@@ -140,7 +145,7 @@ impl Segment {
                         lost_codes.push((block, why, first..first + chunks));
                     }
                 }
-                Holds::Graph => {}
+                Holds::Graph => graph = Some(block),
             }
         }
         for (block, why, chunks) in lost_codes {
@@ -152,6 +157,21 @@ impl Segment {
                 why,
                 documents: first..last + 1,
             });
+        }
+        if let Some(block) = graph {
+            let read = fetch(store, &block).await?.and_then(|bytes| {
+                Graph::from_bytes(&bytes, segment.codes.len()).map_err(|_| "it does not decode")
+            });
+            match read {
+                Ok(graph) => segment.graph = Some(graph),
+                // Nobody is lost without it.
+                Err(why) => segment.damage.push(Damage {
+                    block,
+                    part: "graph",
+                    why,
+                    documents: 0..0,
+                }),
+            }
         }
         Ok(segment)
     }

@@ -14,7 +14,7 @@ use crate::store::Store;
 #[derive(Debug)]
 pub(crate) struct State {
     pub manifest: Manifest,
-    pub coder: Coder,
+    pub coder: Arc<Coder>,
     /// As many as the manifest has segments, in its order.
     pub views: Vec<View>,
     /// Why a newer manifest was passed over.
@@ -96,12 +96,11 @@ impl State {
         codec: &Codec,
         before: Option<&State>,
     ) -> Result<Self, Error> {
-        let frame = if manifest.frame.is_empty() {
-            Frame::neutral()
-        } else {
-            Frame::from_bytes(&manifest.frame)?
+        let coder = match before {
+            Some(before) if before.manifest.frame == manifest.frame => Arc::clone(&before.coder),
+            _ if manifest.frame.is_empty() => Arc::new(codec.coder(&Frame::neutral())?),
+            _ => Arc::new(codec.coder(&Frame::from_bytes(&manifest.frame)?)?),
         };
-        let coder = codec.coder(&frame)?;
         let mut views = Vec::with_capacity(manifest.segments.len());
         for info in &manifest.segments {
             let open = before.and_then(|state| {

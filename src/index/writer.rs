@@ -25,6 +25,9 @@ pub struct WriterOptions {
     pub commit_bytes: usize,
     /// Segments of like size that are merged into one.
     pub merge_factor: usize,
+    /// Chunks from which a merged segment gets a graph; smaller ones are scanned flat, which is as fast there
+    /// and saves its bytes.
+    pub graph_chunks: usize,
 }
 
 impl Default for WriterOptions {
@@ -34,6 +37,7 @@ impl Default for WriterOptions {
             commit_chunks: 256,
             commit_bytes: 8 << 20,
             merge_factor: 8,
+            graph_chunks: 50_000,
         }
     }
 }
@@ -348,12 +352,12 @@ impl<S: Store> Writer<S> {
     async fn write_staged(&self, blocks: &mut Blocks<'_, S>) -> Result<Manifest, Error> {
         let mut manifest = self.base.manifest.clone();
         let live = || self.staged.iter().filter(|s| !s.dead);
-        let mut coder = self.base.coder.clone();
+        let mut coder = Arc::clone(&self.base.coder);
         if manifest.frame.is_empty() {
             let first: Vec<f32> = live().flat_map(|s| &s.embeddings).copied().collect();
             if !first.is_empty() {
                 let frame = self.inner.codec.fit(&first, Codec::CODE_BYTES)?;
-                coder = self.inner.codec.coder(&frame)?;
+                coder = Arc::new(self.inner.codec.coder(&frame)?);
                 manifest.frame = frame.to_bytes();
             }
         }
