@@ -18,10 +18,10 @@ const OWN_WEIGHT: f32 = 400.0;
 const FIT_WINDOW: usize = 32;
 /// Vectors looked at when a frame is fitted, at most.
 const FIT_SAMPLE: usize = 2048;
-/// Standard deviation of a score's error over the square root of the share of variance that codes lose,
+/// Standard deviation of a score's error over the share of variance that codes lose,
 /// measured on questions near the top of their lists (`docs/codec.md`).
-const SPREAD: f32 = 0.075;
-const BIAS: f32 = -0.005;
+const SPREAD: f32 = 0.11;
+const BIAS: f32 = 0.0;
 
 /// A trained codec. It belongs to the model: vectors of another model need another codec.
 ///
@@ -264,7 +264,7 @@ impl Codec {
     pub(super) fn prior(lost: f32) -> Prior {
         Prior {
             bias: BIAS,
-            spread: SPREAD * lost.sqrt(),
+            spread: SPREAD * lost,
         }
     }
 

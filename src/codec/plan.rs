@@ -60,14 +60,18 @@ impl Plan {
         let mut order: Vec<usize> = (0..variances.len()).collect();
         order.sort_by_key(|&a| (std::cmp::Reverse(variances[a]), a));
         let sorted: Vec<i32> = order.iter().map(|&a| i32::from(variances[a])).collect();
-        // The lowest level that the bits allow. Bits spent grow as the level falls, nearly steadily.
-        let (mut tokens, mut spent) = (Vec::new(), 0);
-        for level in (-400..256).rev() {
-            let (t, s) = tokens_at(&sorted, level);
-            if s > bits {
-                break;
+        // The lowest level that the bits allow, then one step lower for as many axes as the rest pays for.
+        // Bits spent grow as the level falls, nearly steadily.
+        let mut level = 255;
+        while level > LOWEST_LEVEL && tokens_at(&sorted, level - 1, 0).1 <= bits {
+            level -= 1;
+        }
+        let (mut tokens, mut spent) = tokens_at(&sorted, level, 0);
+        for lower in 1..=sorted.len() {
+            let (t, s) = tokens_at(&sorted, level, lower);
+            if s <= bits && s >= spent {
+                (tokens, spent) = (t, s);
             }
-            (tokens, spent) = (t, s);
         }
         let mut covered: usize = tokens.iter().map(|&k| KINDS[k].axes).sum();
         while spent < bits {
@@ -118,12 +122,16 @@ impl Plan {
     }
 }
 
-/// Tokens for axes of falling variance above a level, and the bits they take.
-fn tokens_at(sorted: &[i32], level: i32) -> (Vec<usize>, usize) {
+/// Where the search for a level ends: three bits for every axis.
+const LOWEST_LEVEL: i32 = -48;
+
+/// Tokens for axes of falling variance above a level, one less for the first `lower` axes, and the bits
+/// they take.
+fn tokens_at(sorted: &[i32], level: i32, lower: usize) -> (Vec<usize>, usize) {
     let (mut tokens, mut bits, mut at) = (Vec::new(), 0, 0);
     while at < sorted.len() {
-        // A bit is worth two octaves of variance: with 8 steps an octave, a step is 1/16 bit.
-        let rate = (sorted[at] - level) * 8 / PER_OCTAVE;
+        // A bit is worth two octaves of variance, sixteen steps.
+        let rate = sorted[at] - level + i32::from(at < lower);
         let fits = |k: &usize| rate >= LOWEST[*k] && KINDS[*k].axes <= sorted.len() - at;
         let Some(k) = (0..KINDS.len()).find(fits) else {
             break;
