@@ -16,6 +16,10 @@ pub(super) const STAGES: usize = 2;
 /// Octaves of gain that the gain byte of a stage spans.
 const GAIN_OCTAVES: f32 = 8.0;
 
+/// What a unit of gain adds to a score, for a query of unit length: the more of a chunk is residual, the
+/// more there is that its code lost and that may speak for it.
+const LEAN: f32 = 0.08;
+
 /// A codec set up for the frame of one index: makes its codes, reads and scores them.
 ///
 /// The embedding, scaled to unit length, less the frame's centre and the base of its run, is rotated to
@@ -31,7 +35,8 @@ pub struct Coder {
     plan: Plan,
     /// Standard deviation of each axis of the plan, up to a common factor.
     scale: Vec<f32>,
-    prior: Prior,
+    /// The share of the variance that codes lose.
+    lost: f32,
 }
 
 impl Coder {
@@ -49,7 +54,7 @@ impl Coder {
         let norm = dot(&all, &all).sqrt();
         let scale = plan.axes.iter().map(|&a| all[a] / norm).collect();
         let shares: Vec<f32> = all.iter().map(|d| d * d / (norm * norm)).collect();
-        let prior = Codec::prior(plan.lost(&shares));
+        let lost = plan.lost(&shares);
         Self {
             codec: codec.clone(),
             code_bytes,
@@ -57,7 +62,7 @@ impl Coder {
             turned,
             plan,
             scale,
-            prior,
+            lost,
         }
     }
 
@@ -78,7 +83,7 @@ impl Coder {
 
     /// What to expect of the error of scores.
     pub fn prior(&self) -> Prior {
-        self.prior
+        Codec::prior(self.lost)
     }
 
     /// No codes yet.
@@ -256,7 +261,8 @@ impl Coder {
             .iter()
             .map(|&a| dot(self.codec.axis(a), query))
             .collect();
-        Ok(self.scorer_from(&rotated, dot(query, &self.centre)))
+        let lean = LEAN * dot(query, query).sqrt();
+        Ok(self.scorer_from(&rotated, dot(query, &self.centre) - lean, lean))
     }
 
     /// A chunk of the index as the query, from its code alone; scores are inner products of unpacked
@@ -264,10 +270,10 @@ impl Coder {
     pub fn scorer_of(&self, codes: &Codes, id: u32) -> Scorer {
         let mut y = vec![0f32; self.rank()];
         self.unpack(codes, id, &mut y);
-        self.scorer_from(&y, 0.0)
+        self.scorer_from(&y, 0.0, 0.0)
     }
 
-    fn scorer_from(&self, rotated: &[f32], centre: f32) -> Scorer {
+    fn scorer_from(&self, rotated: &[f32], centre: f32, lean: f32) -> Scorer {
         let steps = self.plan.steps.iter().map(|step| {
             let mut values = [0f32; STATES];
             for axis in 0..step.axes {
@@ -277,7 +283,7 @@ impl Coder {
             }
             values
         });
-        Scorer::new(steps, centre)
+        Scorer::new(steps, centre, lean)
     }
 
     /// The vector of a chunk about the frame's centre as its code has it, [`Coder::rank`] values along

@@ -18,10 +18,11 @@ const OWN_WEIGHT: f32 = 400.0;
 const FIT_WINDOW: usize = 32;
 /// Vectors looked at when a frame is fitted, at most.
 const FIT_SAMPLE: usize = 2048;
-/// Standard deviation of a score's error over the share of variance that codes lose,
-/// measured on questions near the top of their lists (`docs/codec.md`).
-const SPREAD: f32 = 0.11;
-const BIAS: f32 = 0.0;
+/// The prior of scores, slope (less one) and spread per share of variance that codes lose; measured on
+/// questions near the top of their lists (`docs/codec.md`).
+const BIAS: f32 = 0.015;
+const SLOPE: f32 = 0.55;
+const SPREAD: f32 = 0.095;
 
 /// A trained codec. It belongs to the model: vectors of another model need another codec.
 ///
@@ -46,7 +47,7 @@ struct Parameters {
 
 impl Codec {
     /// Bytes per code unless a frame says otherwise.
-    pub const CODE_BYTES: usize = 16;
+    pub const CODE_BYTES: usize = 20;
     /// Bytes per code, at most.
     pub const CODE_BYTES_MAX: usize = 64;
 
@@ -264,6 +265,7 @@ impl Codec {
     pub(super) fn prior(lost: f32) -> Prior {
         Prior {
             bias: BIAS,
+            slope: 1.0 + SLOPE * lost,
             spread: SPREAD * lost,
         }
     }

@@ -1,11 +1,13 @@
 //! What is known of a codec's error before the first embedding is recomputed.
 
-/// Error of estimated scores: `exact - estimated` of the candidates near the top of a query's list, for
-/// vectors and queries of unit length.
+/// How exact scores lie about estimated ones near the top of a query's list, for vectors and queries of unit
+/// length: on a line through the best estimates, normally about it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prior {
-    /// Its mean. Negative: the top of a list is there partly by luck.
+    /// Mean of `exact - estimated` of the best candidates.
     pub bias: f32,
-    /// Its standard deviation.
+    /// Slope of the line. Over 1: what a code lost goes with what it kept.
+    pub slope: f32,
+    /// Standard deviation about the line.
     pub spread: f32,
 }

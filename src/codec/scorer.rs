@@ -16,13 +16,15 @@ const WINDOW: usize = 1 << (STATE_BITS + GROUP - 1);
 #[derive(Debug, Clone)]
 pub struct Scorer {
     table: Vec<f32>,
-    /// Score of the frame's centre, common to all.
+    /// What is common to all scores: that of the frame's centre.
     centre: f32,
+    /// What a gain of one adds.
+    lean: f32,
 }
 
 impl Scorer {
     /// `steps`: for every step of the trellis the contribution of every state.
-    pub(super) fn new(steps: impl Iterator<Item = [f32; STATES]>, centre: f32) -> Self {
+    pub(super) fn new(steps: impl Iterator<Item = [f32; STATES]>, centre: f32, lean: f32) -> Self {
         let mut table = Vec::new();
         let mut steps = steps.peekable();
         let none = [0f32; STATES];
@@ -36,7 +38,11 @@ impl Scorer {
                 }
             }
         }
-        Self { table, centre }
+        Self {
+            table,
+            centre,
+            lean,
+        }
     }
 
     /// Estimated inner product with chunk `id`; minus infinity if there is no such chunk.
@@ -44,7 +50,7 @@ impl Scorer {
         let Some((base, code, gain)) = codes.get(id) else {
             return f32::NEG_INFINITY;
         };
-        self.centre + self.base(base, codes.stride()) + gain * self.sum(code)
+        self.centre + self.base(base, codes.stride()) + gain * (self.sum(code) + self.lean)
     }
 
     /// Estimated inner products with all chunks, in order; `out` is overwritten.
@@ -54,7 +60,7 @@ impl Scorer {
         for (base, run, gains) in codes.runs() {
             let base = self.centre + self.base(base, codes.stride());
             let scores = run.chunks_exact(codes.stride()).zip(gains);
-            out.extend(scores.map(|(code, gain)| base + gain * self.sum(code)));
+            out.extend(scores.map(|(code, gain)| base + gain * (self.sum(code) + self.lean)));
         }
     }
 

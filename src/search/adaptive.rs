@@ -30,17 +30,17 @@ pub enum Step<'a> {
     Done,
 }
 
-/// A search over candidates. Embeds the most promising ones in batches until those left are expected to
-/// hold no more of the top `k` than the rule allows.
+/// A search over candidates. Embeds the most promising ones in batches until none that is left has more than
+/// a small probability, set by the target recall, to be in the top `k`.
 ///
 /// The error of the estimates is taken as normal; its mean and spread start from the codec's prior and are
-/// learned from the candidates already embedded. The answer's threshold is the `k`-th best exact score,
-/// before the first batch the score that `k` candidates are expected to exceed.
+/// learned from the candidates already embedded. A candidate is in the top `k` if it beats the `k`-th best
+/// exact score so far; before the first batch, the score that `k` candidates are expected to exceed.
 #[derive(Debug, Clone)]
 pub struct Search {
     k: usize,
     rule: Rule,
-    /// Best first, ids distinct.
+    /// Best first, ids distinct, scores corrected for the prior's slope.
     candidates: Vec<Candidate>,
     /// How many of them were embedded: always the first ones.
     embedded: usize,
@@ -65,6 +65,13 @@ impl Search {
         let mut seen = std::collections::HashSet::with_capacity(candidates.len());
         candidates.retain(|c| seen.insert(c.id));
         let errors = ErrorModel::new(&rule);
+        let pivot = candidates
+            .get(k.saturating_sub(1))
+            .or(candidates.last())
+            .map_or(0.0, |c| c.score);
+        candidates
+            .iter_mut()
+            .for_each(|c| c.score = rule.along(c.score, pivot));
         Ok(Self {
             k,
             rule,
@@ -112,17 +119,10 @@ impl Search {
                 self.errors.threshold(estimates, self.k)
             }
         };
-        let allowance = self.rule.allowance(self.k);
-        // From the worst candidate up: how many can be left out?
-        let mut expected = 0f64;
-        let mut wanted = left.len();
-        for c in left.iter().rev() {
-            expected += self.errors.above(c.score, threshold);
-            if expected > allowance || allowance == 0.0 {
-                break;
-            }
-            wanted -= 1;
-        }
+        // In the first round somewhat more, which mostly saves the second.
+        let doubt = self.rule.doubt() * if self.embedded == 0 { 0.5 } else { 1.0 };
+        let wanted = left.partition_point(|c| self.errors.above(c.score, threshold) > doubt);
+        let wanted = if doubt > 0.0 { wanted } else { left.len() };
         wanted.max(missing).min(room)
     }
 
@@ -180,6 +180,7 @@ mod tests {
             target,
             Prior {
                 bias: 0.0,
+                slope: 1.0,
                 spread: 0.05,
             },
         )

@@ -148,6 +148,7 @@ mod tests {
             1.0,
             Prior {
                 bias: 0.0,
+                slope: 1.0,
                 spread: 0.1,
             },
         )

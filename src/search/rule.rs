@@ -45,46 +45,73 @@ impl Rule {
         Self { limit, ..self }
     }
 
-    /// Members of the top `k` that may be expected to be missed when stopping.
-    pub(super) fn allowance(&self, k: usize) -> f64 {
-        f64::from(1.0 - self.target) * k as f64
+    /// An estimate corrected for the prior's slope, about the `k`-th best one.
+    pub(super) fn along(&self, estimate: f32, pivot: f32) -> f32 {
+        pivot + self.prior.slope * (estimate - pivot)
+    }
+
+    /// A candidate this likely to be in the top `k` must be embedded.
+    pub(super) fn doubt(&self) -> f64 {
+        CAUTION * f64::from(1.0 - self.target)
     }
 }
 
-/// Running estimate of the error of this query's estimates: the prior counts as a few observations.
+/// The likeliest candidate left out is as a rule not the only one: by how much its probability must be
+/// below the share that may be missed. Calibrated in `docs/codec.md`.
+const CAUTION: f64 = 0.6;
+/// Observations that the prior's bias counts for: queries differ in it by half of the spread.
+const BIAS_WEIGHT: f64 = 4.0;
+/// Observations that the prior's spread counts for.
+const SPREAD_WEIGHT: f64 = 20.0;
+
+/// Running estimate of the error of this query's estimates: normal, mean and variance learned from the
+/// candidates embedded so far, the codec's prior counting as some observations.
 #[derive(Debug, Clone)]
 pub(super) struct ErrorModel {
-    weight: f64,
-    mean: f64,
+    bias: f64,
+    bias_weight: f64,
     /// Sum of squared deviations.
     square: f64,
+    square_weight: f64,
+    observed: bool,
 }
-
-/// Observations that the prior counts for.
-const PRIOR_WEIGHT: f64 = 20.0;
 
 impl ErrorModel {
     pub(super) fn new(rule: &Rule) -> Self {
         let spread = f64::from(rule.prior.spread);
         Self {
-            weight: PRIOR_WEIGHT,
-            mean: f64::from(rule.prior.bias),
-            square: PRIOR_WEIGHT * spread * spread,
+            bias: f64::from(rule.prior.bias),
+            bias_weight: BIAS_WEIGHT,
+            square: SPREAD_WEIGHT * spread * spread,
+            square_weight: SPREAD_WEIGHT,
+            observed: false,
         }
     }
 
     pub(super) fn observe(&mut self, error: f32) {
         let error = f64::from(error);
-        self.weight += 1.0;
-        let before = error - self.mean;
-        self.mean += before / self.weight;
-        self.square += before * (error - self.mean);
+        let before = error - self.bias;
+        self.bias_weight += 1.0;
+        self.bias += before / self.bias_weight;
+        self.square += before * (error - self.bias);
+        self.square_weight += 1.0;
+        self.observed = true;
+    }
+
+    /// Standard deviation of the next error. What is not known of the bias is common to all candidates: it
+    /// counts only against exact scores.
+    fn spread(&self) -> f64 {
+        let unsure = if self.observed {
+            1.0 + 1.0 / self.bias_weight
+        } else {
+            1.0
+        };
+        (self.square / self.square_weight * unsure).sqrt().max(1e-9)
     }
 
     /// Probability that a candidate of this estimate scores above `threshold`.
     pub(super) fn above(&self, estimate: f32, threshold: f64) -> f64 {
-        let spread = (self.square / self.weight).sqrt().max(1e-9);
-        normal((f64::from(estimate) + self.mean - threshold) / spread)
+        normal((f64::from(estimate) + self.bias - threshold) / self.spread())
     }
 
     /// The score that `k` of the candidates are expected to exceed.
@@ -138,6 +165,7 @@ mod tests {
     fn target_outside_zero_to_one_is_refused() {
         let prior = Prior {
             bias: 0.0,
+            slope: 1.0,
             spread: 0.1,
         };
         for target in [-0.1, 1.1, f32::NAN] {
