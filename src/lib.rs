@@ -13,10 +13,13 @@
 //! | [`search`] | the search state machine: asks for embeddings, is given scores; no I/O |
 //! | [`store`] | the [`store::Store`] seam: named blocks and one atomic manifest |
 //! | [`index`] | segments, manifest, writer, reader |
+//! | `eval` | (feature `eval`) recall, work and bytes of an index on given data |
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod codec;
+#[cfg(feature = "eval")]
+pub mod eval;
 pub mod graph;
 pub mod index;
 pub mod model;

@@ -35,6 +35,8 @@ pub use codes::{CodeProbe, CodeSpace};
 pub use compact::Graph;
 pub use draft::Draft;
 pub use error::Error;
+#[cfg(feature = "eval")]
+pub(crate) use space::dot;
 pub use space::{Space, Vectors};
 pub use walk::{Candidate, Ending, Scratch};
 

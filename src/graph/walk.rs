@@ -55,7 +55,19 @@ impl Ending {
             slack: f32::INFINITY,
         }
     }
+
+    /// For the best `k` by codes whose estimates have errors of this spread; `ef` is the most returned.
+    pub fn for_codes(k: usize, ef: usize, spread: f32) -> Self {
+        Self {
+            ef: ef.max(k),
+            keep: k.max(10),
+            slack: SLACK * spread,
+        }
+    }
 }
+
+/// Slack in units of the spread of the code's error.
+const SLACK: f32 = 2.6;
 
 /// The best so many of what was pushed.
 #[derive(Clone, Debug, Default)]

@@ -17,6 +17,8 @@ mod merge;
 mod portable;
 mod search;
 mod segment;
+#[cfg(feature = "eval")]
+mod sizes;
 mod snapshot;
 mod stats;
 mod table;
@@ -29,6 +31,8 @@ pub use error::Error;
 pub use manifest::FORMAT;
 pub use portable::{Archive, Ranges};
 pub use search::{Hit, SearchOptions, SearchResult, SearchStats, Texts};
+#[cfg(feature = "eval")]
+pub(crate) use sizes::{chunk_table_bytes, document_bytes};
 pub use snapshot::Snapshot;
 pub use stats::{Bytes, Stats};
 pub use verify::{Finding, Report};

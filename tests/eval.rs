@@ -1,0 +1,195 @@
+//! The evaluation: its JSON, and what it reports of a real corpus.
+#![cfg(feature = "eval")]
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use gossamer::eval::{Error, Layout, Options, run};
+
+const DIM: usize = 384;
+
+/// Writes a matrix of float32 as NumPy does (format version 1.0).
+fn write_npy(path: &Path, values: &[f32]) {
+    let shape = (values.len() / DIM, DIM);
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape:?}, }}");
+    while (header.len() + 11) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// Unit vectors: documents of 20 around a direction of their own.
+fn corpus(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed;
+    let mut noise = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    let mut values = Vec::new();
+    for i in 0..count {
+        let document = i / 20;
+        let mut row: Vec<f32> = (0..DIM)
+            .map(|d| ((document * 31 + d * d * 7) as f32).sin() + noise())
+            .collect();
+        let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        row.iter_mut().for_each(|x| *x /= norm);
+        values.extend(row);
+    }
+    values
+}
+
+/// A folder of its own, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("gossamer-eval-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn files(folder: &Folder) -> Options {
+    let (vectors, queries) = (folder.0.join("p.npy"), folder.0.join("q.npy"));
+    write_npy(&vectors, &corpus(600, 1));
+    write_npy(&queries, &corpus(40, 2));
+    Options {
+        vectors,
+        queries,
+        text_bytes: Some(600 * 700),
+        ..Options::default()
+    }
+}
+
+#[test]
+fn the_json_has_every_key_and_sane_values_for_every_layout() {
+    let folder = Folder::new("json");
+    let options = files(&folder);
+    for layout in ["graph", "flat", "leann", "leann-nocodes"] {
+        let options = Options {
+            layout: layout.parse().unwrap(),
+            ..options.clone()
+        };
+        let report = run(&options).unwrap();
+        let json = serde_json::to_value(&report).unwrap();
+        let number = |value: &serde_json::Value| value.as_f64().unwrap();
+        for key in [
+            "n",
+            "k",
+            "recall",
+            "recomputed_mean",
+            "recomputed_p95",
+            "rounds_mean",
+            "codes_read_mean",
+            "bytes_per_passage",
+            "share_of_text",
+            "build_seconds",
+            "query_ms_p50",
+        ] {
+            assert!(number(&json[key]) >= 0.0, "{layout}: {key}");
+        }
+        assert_eq!(json["layout"], layout);
+        assert_eq!((number(&json["n"]), number(&json["k"])), (600.0, 3.0));
+        let parts = ["codes", "graph", "chunks", "documents", "codebooks"];
+        let sum: f64 = parts.iter().map(|part| number(&json["bytes"][part])).sum();
+        let total = number(&json["bytes"]["total"]);
+        assert_eq!(sum, total);
+        assert_eq!(number(&json["bytes_per_passage"]), total / 600.0);
+        assert_eq!(number(&json["share_of_text"]), total / (600.0 * 700.0));
+        assert_eq!(number(&json["bytes"]["graph"]) > 0.0, layout != "flat");
+        let coded = layout != "leann-nocodes";
+        assert_eq!(number(&json["bytes"]["codes"]) > 0.0, coded);
+        assert_eq!(number(&json["codes_read_mean"]) > 0.0, coded);
+        let recall = number(&json["recall"]);
+        println!("{layout}: {report}");
+        assert!(recall > 0.9 && recall <= 1.0, "{layout}: {recall}");
+        assert!(number(&json["recomputed_mean"]) < 600.0);
+    }
+}
+
+#[test]
+fn a_part_of_the_passages_is_judged_by_its_own_truth() {
+    let folder = Folder::new("part");
+    let options = Options {
+        passages: Some(100),
+        target_recall: 1.0,
+        layout: Layout::Flat,
+        ..files(&folder)
+    };
+    let report = run(&options).unwrap();
+    assert_eq!((report.n, report.recall), (100, 1.0));
+}
+
+#[test]
+fn more_hits_than_passages_are_all_of_them() {
+    let folder = Folder::new("few");
+    for passages in [0, 1, 2] {
+        for layout in [
+            Layout::Graph,
+            Layout::Flat,
+            Layout::Leann,
+            Layout::LeannNocodes,
+        ] {
+            let options = Options {
+                passages: Some(passages),
+                k: 5,
+                layout,
+                ..files(&folder)
+            };
+            let report = run(&options).unwrap();
+            assert_eq!((report.n, report.recall), (passages, 1.0), "{layout:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let folder = Folder::new("wrong");
+    let good = files(&folder);
+    let parse = |args: &[&str]| Options::parse(args.iter().map(|a| (*a).to_owned()));
+    assert!(matches!(parse(&["--k", "many"]), Err(Error::Option(_))));
+    assert!(matches!(
+        parse(&["--layout", "tree"]),
+        Err(Error::Option(_))
+    ));
+    assert!(matches!(parse(&["--vectors"]), Err(Error::Option(_))));
+    let bad = Options {
+        k: 0,
+        ..good.clone()
+    };
+    assert!(matches!(run(&bad), Err(Error::Option(_))));
+    let bad = Options {
+        queries: folder.0.join("none.npy"),
+        ..good.clone()
+    };
+    let message = run(&bad).err().unwrap().to_string();
+    assert!(message.contains("none.npy"), "{message}");
+    std::fs::write(folder.0.join("text.npy"), "no array").unwrap();
+    let bad = Options {
+        vectors: folder.0.join("text.npy"),
+        ..good.clone()
+    };
+    assert!(matches!(run(&bad), Err(Error::File { .. })));
+    let mut values = corpus(40, 3);
+    values[5] = f32::NAN;
+    write_npy(&folder.0.join("nan.npy"), &values);
+    let bad = Options {
+        queries: folder.0.join("nan.npy"),
+        ..good
+    };
+    assert!(matches!(run(&bad), Err(Error::Mismatch(_))));
+}
