@@ -475,3 +475,86 @@ fn an_export_opens_everywhere_as_it_was() {
         ));
     });
 }
+
+#[test]
+fn after_churn_an_index_finds_as_much_as_a_fresh_one() {
+    let words = Words::new();
+    let text = |i: usize, version: usize| {
+        let mut state = (i * 10 + version) as u64;
+        let mut word = || words::random(&mut state) % 300;
+        (0..3)
+            .map(|_| format!("w{} w{} w{} w{}\n", word(), word(), word(), word()))
+            .collect::<String>()
+    };
+    /// Share of the exact top three that is found, and what it costs.
+    async fn recall(index: &Index<Memory>) -> (f64, f64) {
+        let words = Words::new();
+        let (mut found, mut cost) = (0, 0);
+        for i in 0..60 {
+            let question = format!("w{} w{} w{}", i, (i * 7) % 300, (i * 31) % 300);
+            let snapshot = index.snapshot();
+            let exact = SearchOptions {
+                k: 3,
+                target_recall: 1.0,
+                ..Default::default()
+            };
+            let exact = snapshot
+                .search(&words, &question, &exact)
+                .await
+                .unwrap()
+                .hits;
+            let quick = SearchOptions {
+                k: 3,
+                target_recall: 0.9,
+                ..Default::default()
+            };
+            let quick = snapshot.search(&words, &question, &quick).await.unwrap();
+            found += quick.hits.iter().filter(|h| exact.contains(h)).count();
+            cost += quick.stats.recomputed;
+        }
+        (found as f64 / 180.0, cost as f64 / 60.0)
+    }
+    block_on(async {
+        let options = WriterOptions {
+            graph_chunks: 500,
+            ..Default::default()
+        };
+        let fresh = Index::create(Memory::new(), config()).await.unwrap();
+        let mut writer = fresh.writer(options).await.unwrap();
+        for i in 0..600 {
+            // The last 180 are those that the other index had replaced.
+            writer
+                .add(
+                    &words,
+                    &Lines,
+                    document(&i.to_string(), &text(i, usize::from(i % 10 < 3))),
+                )
+                .await
+                .unwrap();
+        }
+        writer.commit(&words).await.unwrap();
+        writer.compact().await.unwrap();
+        let churned = Index::create(Memory::new(), config()).await.unwrap();
+        let mut writer = churned.writer(options).await.unwrap();
+        for i in 0..600 {
+            writer
+                .add(&words, &Lines, document(&i.to_string(), &text(i, 0)))
+                .await
+                .unwrap();
+        }
+        writer.commit(&words).await.unwrap();
+        writer.compact().await.unwrap();
+        for i in (0..600).filter(|i| i % 10 < 3) {
+            writer
+                .add(&words, &Lines, document(&i.to_string(), &text(i, 1)))
+                .await
+                .unwrap();
+        }
+        writer.commit(&words).await.unwrap();
+        assert_eq!(churned.snapshot().stats().removed_chunks, 540);
+        let (fresh, churned) = (recall(&fresh).await, recall(&churned).await);
+        println!("recall and passages embedded: fresh {fresh:?}, after 30 % churn {churned:?}");
+        assert!(churned.0 > fresh.0 - 0.01);
+        assert!(churned.0 > 0.88);
+    });
+}

@@ -156,19 +156,19 @@ impl<S: Store> Index<S> {
     /// Opens the newest generation. If its manifest is damaged, the one before is opened and
     /// [`Snapshot::recovered`] says so. Damaged blocks do not fail it ([`Snapshot::verify`]).
     pub async fn open(store: S) -> Result<Self, Error> {
-        let (manifest, recovered) = newest(&store).await?.ok_or(Error::NoIndex)?;
+        let (manifest, _) = newest(&store).await?.ok_or(Error::NoIndex)?;
         let codec = codec_of(&store, &manifest).await?;
-        let state = State::open(&store, manifest, &codec, None).await?;
-        Ok(Self::with(store, codec, State { recovered, ..state }))
+        let state = open_newest(&store, &codec, None).await?;
+        Ok(Self::with(store, codec, state))
     }
 
     /// The same with a codec of the application's own, for instance because the index's copy is damaged. It
     /// must be the one that the index was made with ([`Error::OtherCodec`]).
     pub async fn open_with(store: S, codec: Codec) -> Result<Self, Error> {
-        let (manifest, recovered) = newest(&store).await?.ok_or(Error::NoIndex)?;
+        let (manifest, _) = newest(&store).await?.ok_or(Error::NoIndex)?;
         check_codec(&codec, &manifest)?;
-        let state = State::open(&store, manifest, &codec, None).await?;
-        Ok(Self::with(store, codec, State { recovered, ..state }))
+        let state = open_newest(&store, &codec, None).await?;
+        Ok(Self::with(store, codec, state))
     }
 
     fn with(store: S, codec: Codec, state: State) -> Self {
@@ -192,15 +192,13 @@ impl<S: Store> Index<S> {
     /// Follows other writers: shows the newest generation of the store. Whether it was a newer one.
     pub async fn refresh(&self) -> Result<bool, Error> {
         let shown = self.inner.current();
-        let Some((manifest, recovered)) = newest(&self.inner.store).await? else {
-            return Err(Error::NoIndex);
-        };
+        let (store, codec) = (&self.inner.store, &self.inner.codec);
+        let (manifest, _) = newest(store).await?.ok_or(Error::NoIndex)?;
         if manifest.generation <= shown.manifest.generation {
             return Ok(false);
         }
-        let state =
-            State::open(&self.inner.store, manifest, &self.inner.codec, Some(&shown)).await?;
-        self.inner.show(Arc::new(State { recovered, ..state }));
+        let state = open_newest(store, codec, Some(&shown)).await?;
+        self.inner.show(Arc::new(state));
         Ok(true)
     }
 
@@ -217,6 +215,34 @@ impl<S: Store> Index<S> {
     /// The model that it was made for.
     pub fn model(&self) -> ModelId {
         self.inner.current().manifest.model.clone()
+    }
+}
+
+/// Times that opening starts again because a writer moved on meanwhile.
+const RETRIES: usize = 8;
+
+/// Opens the newest generation. If blocks are missing because a writer has moved on and collected them, that
+/// is no damage: the next newest is opened.
+async fn open_newest<S: Store>(
+    store: &S,
+    codec: &Codec,
+    before: Option<&State>,
+) -> Result<State, Error> {
+    let mut tries = 0;
+    loop {
+        let (manifest, recovered) = newest(store).await?.ok_or(Error::NoIndex)?;
+        let generation = manifest.generation;
+        let state = State::open(store, manifest, codec, before).await?;
+        let mut damage = state.views.iter().flat_map(|view| &view.segment.damage);
+        let missing = damage.any(|damage| damage.missing());
+        tries += 1;
+        if missing && tries < RETRIES {
+            let now = newest(store).await?.ok_or(Error::NoIndex)?;
+            if now.0.generation > generation {
+                continue;
+            }
+        }
+        return Ok(State { recovered, ..state });
     }
 }
 

@@ -204,14 +204,19 @@ impl Store for Files {
     }
 
     async fn manifests(&self) -> Result<Vec<(u64, Vec<u8>)>, Error> {
-        let mut found = Vec::new();
-        for generation in self.generations()?.into_iter().take(2) {
-            // One that a writer removed since it was listed is no longer among the newest.
-            if let Some(bytes) = read(&self.manifest(generation))? {
-                found.push((generation, bytes));
+        loop {
+            let newest: Vec<u64> = self.generations()?.into_iter().take(2).collect();
+            let mut found = Vec::new();
+            for &generation in &newest {
+                if let Some(bytes) = read(&self.manifest(generation))? {
+                    found.push((generation, bytes));
+                }
+            }
+            // One that a writer removed since it was listed has a successor that was not.
+            if found.len() == newest.len() {
+                return Ok(found);
             }
         }
-        Ok(found)
     }
 
     async fn lock(&self) -> Result<(), Error> {
