@@ -2,6 +2,7 @@
 //!
 //! Needs the model: `gossamer model fetch`. The same vectors are checked in Chromium by `wasm-tests/`.
 #![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -119,7 +119,7 @@ impl Bert {
         let hidden = self.heads * self.head_dim;
         let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [rows, width]), &self.device);
         let words = embedding(self.words.clone(), ids);
-        let positions = self.positions.clone().slice([0..width]).unsqueeze::<3>();
+        let positions = self.positions.clone().narrow(0, 0, width).unsqueeze::<3>();
         let mut x = self.embedding_norm.apply(words + positions);
 
         let padded = lengths.iter().any(|&len| len < width);

@@ -1,0 +1,53 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. `make help` lists the rest.
+
+CACHE ?= $(HOME)/.cache/gossamer
+export GOSSAMER_CACHE := $(CACHE)
+# Outside the clone, so that new clones and CI reuse what is compiled. One folder per target: cargo locks them.
+NATIVE := $(CACHE)/native
+WEB := $(CACHE)/target
+GOSSAMER := $(NATIVE)/release/gossamer
+# The web target's compiler: rustup's if it has the target, otherwise Debian's (scripts/setup.sh).
+WASM = $(shell rustup target list --installed 2>/dev/null | grep -qx wasm32-unknown-unknown || echo +system)
+WASM_CLIPPY = $(if $(WASM),/usr/bin/clippy-driver,$(shell rustup which clippy-driver))
+# Clippy as the compiler of an ordinary build: the dependencies are then compiled once, not once more for checks.
+DENY := CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
+
+.PHONY: help demo test test-long setup model native web fmt lint test-native test-web
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
+
+demo: setup native model web ## index the samples, ask three questions, serve the page (SERVE=0: do not serve)
+	@scripts/demo.sh $(GOSSAMER)
+
+test: setup fmt lint native model test-native web test-web ## every test, in a real browser with WebGPU too
+
+test-long: setup native model web ## what takes too long for every run: the real model on emulated WebGPU
+	cd wasm-tests && GOSSAMER_LONG=1 npm run --silent test-long
+
+setup: ## install what is needed
+	@scripts/setup.sh
+
+model: native ## fetch the embedding model and verify it
+	@$(GOSSAMER) model fetch
+
+native: ## build the command
+	@CARGO_TARGET_DIR=$(NATIVE) cargo build --release
+
+web: ## build the page
+	@CARGO_TARGET_DIR=$(WEB) scripts/build-web.sh
+
+fmt:
+	cargo fmt --check
+
+lint: ## clippy on both targets
+	$(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE) \
+		cargo build --release --all-targets --features fault
+	$(DENY) RUSTC_WORKSPACE_WRAPPER=$(WASM_CLIPPY) CARGO_TARGET_DIR=$(WEB) \
+		cargo $(WASM) build --release --lib --target wasm32-unknown-unknown --no-default-features --features web
+
+test-native: ## the tests that need no browser
+	CARGO_TARGET_DIR=$(NATIVE) cargo test --release --features fault
+
+test-web: ## the tests in Chromium
+	cd wasm-tests && npm test --silent
