@@ -29,12 +29,19 @@ if ! have cargo; then
   exit 1
 fi
 
-# The wasm32 target: as it is, or from rustup, or from Debian's own Rust.
-if rustup target list --installed 2>/dev/null | grep -qx "$target" || rustup target add "$target" >/dev/null 2>&1; then
+# The wasm32 target: as it is, or prepared by an earlier run, or from rustup, or from Debian's own Rust.
+prepared() { ls "$(rustc "+system" --print sysroot 2>/dev/null)/lib/rustlib/$target/lib/"libstd-*.rlib >/dev/null 2>&1; }
+if rustup target list --installed 2>/dev/null | grep -qx "$target"; then
+  debian_rust=no
+elif prepared; then
+  debian_rust=yes
+elif rustup target add "$target" >/dev/null 2>&1; then
   debian_rust=no
 else
   debian_rust=yes
   say "rustup cannot download $target here: using Debian's Rust for it"
+fi
+if [[ $debian_rust == yes ]]; then
   [[ -x /usr/bin/rustc && -d /usr/lib/rustlib/src/rust/library ]] || wanted+=(rustc-web cargo-web rust-web-src)
   [[ -x /usr/bin/clippy-driver ]] || wanted+=(rust-web-clippy)
 fi

@@ -65,6 +65,30 @@ fn every_golden_string_matches_the_reference_on_vulkan() {
 }
 
 #[test]
+fn the_tiny_bert_matches_its_reference_on_cpu_and_vulkan() {
+    for choice in [Choice::Cpu, Choice::Gpu] {
+        let encoder = common::open_tiny(choice);
+        let golden = Golden::read("tiny-bert/golden.json");
+        assert!(!golden.cases.is_empty());
+        let texts: Vec<&str> = golden.cases.iter().map(|c| c.text.as_str()).collect();
+        let tokens = encoder
+            .tokenizer()
+            .encode(&texts, Overflow::Truncate)
+            .unwrap();
+        let got = pollster::block_on(encoder.embed_tokens(&tokens)).unwrap();
+        for ((case, ids), row) in golden.cases.iter().zip(&tokens).zip(got.rows()) {
+            assert_eq!(&case.ids, ids, "token ids of {}", case.name);
+            let (cosine, difference) = case.compare(row);
+            assert!(
+                cosine >= MIN_COSINE && difference <= MAX_DIFFERENCE,
+                "{}",
+                case.name
+            );
+        }
+    }
+}
+
+#[test]
 fn a_text_longer_than_the_model_is_refused_and_not_cut() {
     let encoder = open_encoder(Choice::Cpu);
     let long = "one ".repeat(255);

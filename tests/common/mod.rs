@@ -1,8 +1,8 @@
 //! What the tests with the real model share.
-#![allow(dead_code)] // each test file uses its own part
+#![allow(dead_code, clippy::unwrap_used)] // each test file uses its own part
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gossamer::model::device::Choice;
 use gossamer::model::{Encoder, ModelFiles, fetch, pinned};
@@ -40,7 +40,11 @@ pub struct Golden {
 
 impl Golden {
     pub fn load() -> Self {
-        serde_json::from_slice(&fs::read(fixture("minilm-golden.json")).unwrap()).unwrap()
+        Self::read("minilm-golden.json")
+    }
+
+    pub fn read(name: &str) -> Self {
+        serde_json::from_slice(&fs::read(fixture(name)).unwrap()).unwrap()
     }
 }
 
@@ -53,16 +57,24 @@ pub fn fixture(name: &str) -> PathBuf {
 /// The pinned model on a device. Panics when the model is not fetched: a run without it proves nothing.
 pub fn open_encoder(choice: Choice) -> Encoder {
     let model = &pinned::ALL_MINILM_L6_V2;
-    let folder = fetch::model_home().join(model.folder);
-    let read = |name: &str| {
-        fs::read(folder.join(name))
-            .unwrap_or_else(|e| panic!("{name}: {e}; run `gossamer model fetch`"))
+    open(model.name, &fetch::model_home().join(model.folder), choice)
+}
+
+/// The random-weight BERT of `scripts/make_tiny_bert.py`.
+pub fn open_tiny(choice: Choice) -> Encoder {
+    open("tiny-bert", &fixture("tiny-bert"), choice)
+}
+
+fn open(name: &str, folder: &Path, choice: Choice) -> Encoder {
+    let read = |file: &str| {
+        fs::read(folder.join(file))
+            .unwrap_or_else(|e| panic!("{file}: {e}; run `gossamer model fetch`"))
     };
     let (config, tokenizer) = (read("config.json"), read("tokenizer.json"));
     let (sentence, weights) = (read("sentence_bert_config.json"), read("model.safetensors"));
     pollster::block_on(Encoder::open(
         ModelFiles {
-            name: model.name,
+            name,
             config: &config,
             tokenizer: &tokenizer,
             sentence: Some(&sentence),

@@ -59,8 +59,8 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
             );
         }
         Command::List { json } => {
-            let files = MODEL.files.iter().map(|f| folder().join(f.name));
-            let here = files.fold(true, |all, path| all && path.is_file());
+            let mut files = MODEL.files.iter().map(|f| folder().join(f.name));
+            let here = files.all(|path| path.is_file());
             let bytes: u64 = MODEL.files.iter().map(|f| f.bytes).sum();
             if json {
                 output::json(&json!([{
