@@ -197,7 +197,7 @@ impl Store for IndexedDb {
                 .zip(values.iter())
                 .filter_map(|(k, v)| Some((k.as_f64()? as u64, bytes(&v)?)))
                 .collect();
-            newest_first.sort_by(|a, b| b.0.cmp(&a.0));
+            newest_first.sort_by_key(|m| std::cmp::Reverse(m.0));
             newest_first.truncate(2);
             Ok(newest_first)
         })

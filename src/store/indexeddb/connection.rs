@@ -208,10 +208,10 @@ async fn unblocked(request: &IdbOpenDbRequest) -> Result<(), Failure> {
             let late = request.clone();
             request.set_onsuccess(Some(
                 Closure::once_into_js(move || {
-                    if let Ok(database) = late.result() {
-                        if let Ok(database) = database.dyn_into::<IdbDatabase>() {
-                            database.close();
-                        }
+                    if let Ok(database) = late.result()
+                        && let Ok(database) = database.dyn_into::<IdbDatabase>()
+                    {
+                        database.close();
                     }
                 })
                 .unchecked_ref(),
