@@ -26,4 +26,6 @@ pub mod model;
 pub mod search;
 pub mod store;
 pub mod text;
+#[cfg(all(target_family = "wasm", feature = "web"))]
+pub mod web;
 mod wire;

@@ -15,12 +15,12 @@ const wanted = new URLSearchParams(location.search).get("backend");
 const backend = ["cpu", "gpu"].includes(wanted) ? wanted : "auto";
 
 let client = new Client();
-let opening;
+let loading;
 let stats = { documents: 0, chunks: 0, textBytes: 0, bytes: { total: 0 } };
 let searching = 0;
 
 const importer = new Importer({
-  engine: () => open(),
+  engine: () => load(),
   call: (...request) => client.call(...request),
   show: (item) => filesView.show(item, remove),
   progress: showTotal,
@@ -28,75 +28,78 @@ const importer = new Importer({
   trouble,
 });
 
-// Opening the engine -------------------------------------------------------------------------------------
+// Opening ------------------------------------------------------------------------------------------------
 
-/** Loads the model and opens the index, once. */
-function open() {
-  opening ??= (async () => {
-    setView("working");
-    const bar = byId("model-progress");
-    try {
-      const info = await client.call("open", { name: INDEX, backend }, {
-        onProgress(progress) {
-          byId("model").hidden = false;
-          if (progress.phase === "model") {
-            bar.max = progress.total;
-            bar.value = progress.loaded;
-            byId("model-label").textContent = progress.cached ? "Opening the language model" : "Loading the language model, once";
-            byId("model-figure").textContent = `${format.bytes(progress.loaded)} of ${format.bytes(progress.total)}`;
-          } else {
-            bar.removeAttribute("value");
-            byId("model-label").textContent = "Testing the processor against known answers";
-            byId("model-figure").textContent = "";
-          }
-        },
-      });
-      stateView.backend(info);
-      document.documentElement.dataset.backend = info.backend.kind;
-    } catch (error) {
-      opening = undefined;
-      setView();
-      throw error;
-    } finally {
-      byId("model").hidden = true;
-    }
-  })();
-  return opening;
-}
-
-/** Shows what is stored, and opens it if there is anything. */
+/** Shows what is stored, and loads the model if there is anything to search. */
 async function start() {
   try {
-    const [model, stored] = await Promise.all([client.call("describe"), client.call("peek", { name: INDEX })]);
+    const [model, stored] = await Promise.all([client.call("describe"), client.call("open", { name: INDEX })]);
     byId("drop-note").textContent = model.cached
       ? "The language model is on this device already."
       : `The first use loads a language model of ${format.bytes(model.bytes)} from this site, once.`;
-    setView();
-    stateView.durability();
-    if (!stored) return;
-    await open();
-    for (const document of await client.call("documents")) {
-      filesView.show({ id: document.id, name: document.title || document.id, state: "done", chunks: document.chunks }, remove);
+    for (const { id, title, chunks } of stored.documents.sort((a, b) => a.id.localeCompare(b.id))) {
+      filesView.show({ id, name: title || id, state: "done", chunks }, remove);
     }
-    await refresh();
+    showStats(stored.stats);
+    stateView.durability();
+    if (stored.stats.chunks > 0) await load();
   } catch (error) {
     trouble(error);
+  } finally {
+    document.documentElement.dataset.ready = "true";
+  }
+}
+
+/** Loads the model, once. */
+function load() {
+  loading ??= loadModel().catch((error) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+
+async function loadModel() {
+  const [bar, label, figure] = [byId("model-progress"), byId("model-label"), byId("model-figure")];
+  try {
+    const info = await client.call("load", { backend }, {
+      onProgress({ phase, loaded, total, cached }) {
+        byId("model").hidden = false;
+        if (phase === "model") {
+          bar.max = total;
+          bar.value = loaded;
+          label.textContent = cached ? "Opening the language model" : "Loading the language model, once";
+          figure.textContent = `${format.bytes(loaded)} of ${format.bytes(total)}`;
+        } else {
+          bar.removeAttribute("value");
+          label.textContent = "Testing the processor against known answers";
+          figure.textContent = "";
+        }
+      },
+    });
+    stateView.backend(info);
+    document.documentElement.dataset.backend = info.backend.kind;
+  } finally {
+    byId("model").hidden = true;
   }
 }
 
 async function refresh() {
-  stats = await client.call("stats");
+  showStats(await client.call("stats"));
+}
+
+function showStats(now) {
+  stats = now;
   stateView.size(stats);
   byId("library-meta").textContent = stats.documents > 0 ? `${format.plural(stats.documents, "document")}, ${format.bytes(stats.textBytes)} of text` : "";
   setView();
-  document.documentElement.dataset.ready = "true";
 }
 
 /** What the page shows depends on what there is. */
-function setView(view) {
+function setView() {
   const filled = stats.chunks > 0;
   const shown = !byId("answers").hidden;
-  document.body.dataset.view = view ?? (shown ? "answers" : filled ? "ready" : "empty");
+  document.body.dataset.view = shown ? "answers" : filled ? "ready" : "empty";
   byId("dropzone").classList.toggle("slim", filled || byId("files").children.length > 0);
   byId("library-actions").hidden = !filled;
   byId("samples").hidden = filled;
@@ -150,8 +153,11 @@ function suggest(questions) {
 
 async function remove(id) {
   try {
-    await open();
-    if (stats.documents > 0) await client.call("remove", { ids: [id] });
+    // A row may be of a file that failed: then there is nothing to remove from the index.
+    if (stats.documents > 0) {
+      await load();
+      await client.call("remove", { ids: [id] });
+    }
     filesView.drop(id);
     importer.forget(id);
     await refresh();
@@ -201,7 +207,7 @@ async function search(query) {
   byId("hint").textContent = "Reading the most promising passages";
   clearTrouble();
   try {
-    await open();
+    await load();
     const started = performance.now();
     const found = await client.call("search", { query, k: 5 });
     if (turn !== searching) return;
@@ -283,6 +289,9 @@ byId("picker").addEventListener("change", ({ target }) => {
 });
 byId("samples").addEventListener("click", addSamples);
 byId("clear").addEventListener("click", clearAll);
+
+// For the console and for tests: what the engine reports of itself.
+globalThis.gossamer = { info: () => client.call("info"), stats: () => client.call("stats") };
 
 let depth = 0;
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");

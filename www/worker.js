@@ -4,7 +4,8 @@ import init, { Engine } from "./pkg/gossamer.js";
 import * as models from "./js/model.js";
 
 const modelBase = new URL("./model/", import.meta.url);
-let ready;
+const booted = init();
+booted.catch(() => {}); // Reported by the first call that needs it.
 let engine;
 
 const methods = {
@@ -14,61 +15,75 @@ const methods = {
     return { name, bytes, cached };
   },
 
-  /** What is stored under `name`, without loading the model. */
-  async peek({ name }) {
-    await (ready ??= init());
-    return Engine.peek(name);
+  /** Opens what is stored under `name`; the model is not needed for that. */
+  async open({ name }) {
+    await booted.catch((error) => {
+      throw Object.assign(new Error(`WebAssembly did not start: ${error.message}`), { code: "unsupported" });
+    });
+    engine = await Engine.open(name);
+    return { exists: engine.exists, stats: engine.stats(), documents: await engine.documents() };
   },
 
-  /** Loads the model and opens the index. */
-  async open({ name, backend }, progress) {
+  /** Loads the model and tests the device it runs on. */
+  async load({ backend }, progress) {
     const started = performance.now();
     const manifest = await models.describe(modelBase);
-    const [files] = await Promise.all([
-      models.load(modelBase, manifest, (p) => progress({ phase: "model", ...p })),
-      (ready ??= init()),
-    ]);
+    const files = await models.load(modelBase, manifest, (p) => progress({ phase: "model", ...p }));
     const loadMs = performance.now() - started;
     progress({ phase: "starting" });
-    engine?.free();
-    engine = await Engine.open({
-      name,
-      backend,
-      model: {
-        name: manifest.name,
-        config: files["config.json"],
-        tokenizer: files["tokenizer.json"],
-        sentence: files["sentence_bert_config.json"],
-        weights: files["model.safetensors"],
-      },
-    });
-    return { ...engine.info(), loadMs, openMs: performance.now() - started };
+    await breathe();
+    const info = await opened().load({
+      name: manifest.name,
+      config: files["config.json"],
+      tokenizer: files["tokenizer.json"],
+      sentence: files["sentence_bert_config.json"],
+      codec: files["codec.gsc"],
+      weights: files["model.safetensors"],
+    }, backend);
+    if (info.backend.kind === "gpu") info.backend.name = (await adapterName()) ?? info.backend.name;
+    return { ...info, loadMs, startMs: performance.now() - started - loadMs };
   },
 
-  add: ({ documents }, progress) => opened().add(documents, async (done, total) => {
+  add: ({ documents }, progress) => alone(() => opened().add(documents, async (done, total) => {
     progress({ done, total });
     await breathe();
-  }),
+  })),
+  remove: ({ ids }) => alone(() => opened().remove(ids)),
   search: ({ query, k }) => opened().search(query, k),
   documents: () => opened().documents(),
+  text: ({ id }) => opened().text(id),
   stats: () => opened().stats(),
-  remove: ({ ids }) => opened().remove(ids),
-  embed: ({ texts, role }) => opened().embed(texts, role),
   info: () => opened().info(),
+  embed: ({ texts }) => opened().embed(texts),
 
   /** Removes the index and the stored model. */
-  async destroy({ name }) {
-    engine?.free();
+  destroy: ({ name }) => alone(async () => {
+    engine?.close();
     engine = undefined;
-    await (ready ??= init());
+    await booted;
     await Engine.destroy(name);
     await models.forget();
-  },
+  }),
 };
+
+/** What the browser tells about the GPU; some tell nothing. */
+async function adapterName() {
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  const { description, vendor, architecture } = adapter?.info ?? {};
+  return description || [vendor, architecture].filter(Boolean).join(" ") || undefined;
+}
 
 function opened() {
   if (engine) return engine;
-  throw Object.assign(new Error("The index is not open yet."), { code: "not-open" });
+  throw Object.assign(new Error("The index is not open."), { code: "not-open" });
+}
+
+// One writer at a time: the next call starts when the one before has ended, however it ended.
+let last = Promise.resolve();
+function alone(work) {
+  const turn = last.then(work);
+  last = turn.catch(() => {});
+  return turn;
 }
 
 // Lets other requests in between two batches: a search need not wait for an import.

@@ -33,7 +33,7 @@ pub use portable::{Archive, Ranges};
 pub use search::{Hit, SearchOptions, SearchResult, SearchStats, Texts};
 #[cfg(feature = "eval")]
 pub(crate) use sizes::{chunk_table_bytes, document_bytes};
-pub use snapshot::Snapshot;
+pub use snapshot::{Listed, Snapshot};
 pub use stats::{Bytes, Stats};
 pub use verify::{Finding, Report};
 pub use writer::{Added, Writer, WriterOptions};

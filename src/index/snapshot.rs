@@ -122,6 +122,21 @@ impl State {
     }
 }
 
+/// A document in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The application's own name for it.
+    pub id: String,
+    /// For people.
+    pub title: String,
+    /// Whatever the application gave with it.
+    pub metadata: String,
+    /// Passages of it.
+    pub chunks: usize,
+    /// Bytes of its text.
+    pub text_bytes: u64,
+}
+
 /// One generation of an index: whatever is written meanwhile, it stays as it is.
 ///
 /// A writer of this process keeps what it needs; one of another process or tab does so for one generation
@@ -184,6 +199,29 @@ impl<S: Store> Snapshot<S> {
         })
         .await?;
         Ok(ids)
+    }
+
+    /// What is known of every document without reading its text, in no order that means anything. Those whose
+    /// names are damaged are left out.
+    pub async fn list(&self) -> Result<Vec<Listed>, Error> {
+        let mut listed = Vec::new();
+        self.each_entry(|view, number, entry| {
+            let view = &self.state.views[view];
+            if view.dead_documents.contains(number) {
+                return;
+            }
+            let table = &view.segment.table;
+            let text = table.text_of(number);
+            listed.push(Listed {
+                id: entry.id,
+                title: entry.title,
+                metadata: entry.metadata,
+                chunks: table.chunks_of(number).len(),
+                text_bytes: text.end - text.start,
+            });
+        })
+        .await?;
+        Ok(listed)
     }
 
     /// A document as it was added (its text only if the index keeps it), found by reading all names: for

@@ -44,12 +44,23 @@ impl IndexedDb {
         let connection = Connection::create(name)
             .await
             .map_err(|f| f.into_error("opening the index"))?;
-        Ok(Self {
+        Ok(Self::with(name, connection))
+    }
+
+    /// Opens the database `name` if there is one.
+    pub async fn find(name: &str) -> Result<Option<Self>, Error> {
+        let found = Connection::find(name).await;
+        let found = found.map_err(|f| f.into_error("opening the index"))?;
+        Ok(found.map(|connection| Self::with(name, connection)))
+    }
+
+    fn with(name: &str, connection: Connection) -> Self {
+        Self {
             name: name.to_owned(),
             identity: connection.identity().to_owned(),
             connection: RefCell::new(Some(Rc::new(connection))),
             writer: Writer::default(),
-        })
+        }
     }
 
     /// Deletes the database `name` and everything in it; absent is fine. Other tabs that hold it open close

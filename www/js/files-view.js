@@ -23,7 +23,6 @@ export function show(item, onRemove) {
   row.bar.hidden = item.state !== "embedding";
   row.bar.max = Math.max(1, item.total ?? 1);
   row.bar.value = item.done ?? 0;
-  row.remove.hidden = item.state !== "done" && item.state !== "failed";
 }
 
 /** Takes a row away; focus goes to a neighbour, never nowhere. */
@@ -34,7 +33,7 @@ export function drop(id) {
   const hadFocus = row.node.contains(document.activeElement);
   row.node.remove();
   rows.delete(id);
-  if (hadFocus) (near?.querySelector("button:not([hidden])") ?? byId("choose")).focus();
+  if (hadFocus) (near?.querySelector("button") ?? byId("choose")).focus();
 }
 
 /** Takes every row away. */

@@ -18,10 +18,10 @@ export class ModelError extends Error {
 /** What must be loaded, before anything is: names, sizes and hashes. */
 export async function describe(base) {
   const url = new URL("manifest.json", base);
-  const cache = await openCache();
+  // Looking must not leave a trace: the cache is made when something is loaded.
+  const cache = (await globalThis.caches?.has(CACHE).catch(() => false)) ? await openCache() : undefined;
   let response = await fetch(url, { cache: "no-cache" }).catch(() => undefined);
-  if (response?.ok) await keep(cache, url, response.clone());
-  else response = await cache?.match(url);
+  if (!response?.ok) response = await cache?.match(url);
   if (!response) {
     throw new ModelError("model-unavailable", "The list of the model's files could not be loaded. Check the connection and try again.", true);
   }
@@ -49,6 +49,9 @@ export async function load(base, manifest, onProgress) {
   for (const file of manifest.files) {
     loadedFiles[file.name] = await loadFile(cache, base, file, advance);
   }
+  // For visits without a connection.
+  const { name, files } = manifest;
+  await keep(cache, new URL("manifest.json", base), new Response(JSON.stringify({ name, files })));
   return loadedFiles;
 }
 

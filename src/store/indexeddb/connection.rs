@@ -54,6 +54,21 @@ impl Connection {
         })
     }
 
+    /// Opens the database if it is there.
+    pub(super) async fn find(name: &str) -> Result<Option<Self>, Failure> {
+        let connection = match open(name, false).await {
+            Ok(database) => Self::listen(database),
+            // The upgrade that would have made it was called off.
+            Err(Failure::Connection(_)) => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        let identity = connection.ensure_identity().await?;
+        Ok(Some(Self {
+            identity,
+            ..connection
+        }))
+    }
+
     /// Opens the database again; fails with [`Failure::Gone`] unless it is the one of that identity.
     pub(super) async fn reopen(name: &str, identity: &str) -> Result<Self, Failure> {
         let connection = match open(name, false).await {

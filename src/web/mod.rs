@@ -1,0 +1,32 @@
+//! The thin wasm-bindgen face, for a Web Worker: plain objects in, plain objects out, errors with a `code`.
+//!
+//! ```js
+//! const engine = await Engine.open("notes");               // what is stored, without a model
+//! await engine.load(modelFiles, "auto");                   // { backend, selfTest, ... }
+//! await engine.add([{ id, title, text }], onProgress);     // committed when it resolves
+//! const { hits } = await engine.search("what do bees want?", 5);
+//! ```
+//!
+//! Calls that write must not overlap (the worker queues them); searches may run between the batches of an `add`.
+
+mod engine;
+mod error;
+mod headings;
+mod reporting;
+mod shapes;
+
+pub use engine::Engine;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Shows panics in the console instead of a bare `unreachable`.
+#[wasm_bindgen(start)]
+pub fn start() {
+    console_error_panic_hook::set_once();
+}
+
+/// The version of the library.
+#[wasm_bindgen]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").into()
+}

@@ -1,0 +1,125 @@
+//! The plain objects that cross to JavaScript.
+
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+
+use super::error::{Misuse, thrown};
+
+/// A document as the page gives it.
+#[derive(Debug, Deserialize)]
+pub(super) struct DocumentIn {
+    pub id: String,
+    #[serde(default)]
+    pub title: String,
+    pub text: String,
+    #[serde(default)]
+    pub metadata: String,
+}
+
+/// What became of an added document.
+#[derive(Debug, Serialize)]
+pub(super) struct AddedOut {
+    pub id: String,
+    /// `new`, `replaced` or `unchanged`.
+    pub outcome: &'static str,
+    pub chunks: usize,
+}
+
+/// A document in the list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DocumentOut {
+    pub id: String,
+    pub title: String,
+    pub metadata: String,
+    pub chunks: usize,
+    pub text_bytes: u64,
+}
+
+/// A passage that answers.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HitOut {
+    pub id: String,
+    pub title: String,
+    pub metadata: String,
+    /// Headings above the passage, outermost first, joined by ` › `; empty without any.
+    pub heading: String,
+    /// Range in the document's text, in UTF-16 units.
+    pub start: usize,
+    pub end: usize,
+    /// Length of the document's text in UTF-16 units.
+    pub document_length: usize,
+    pub text: String,
+    pub score: f32,
+}
+
+/// The answers to a question and what they cost.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Found {
+    pub hits: Vec<HitOut>,
+    pub recomputed: usize,
+    pub rounds: usize,
+    pub codes_read: usize,
+    pub damaged: usize,
+    pub ms: f64,
+}
+
+/// Sizes. `bytes.total` is the index without the texts.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StatsOut {
+    pub generation: u64,
+    pub documents: usize,
+    pub chunks: usize,
+    pub segments: usize,
+    pub text_bytes: u64,
+    pub bytes: BytesOut,
+    pub recovered: Option<String>,
+}
+
+/// Bytes by part.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BytesOut {
+    pub codes: u64,
+    pub graph: u64,
+    pub chunks: u64,
+    pub documents: u64,
+    pub manifest: u64,
+    pub codebooks: u64,
+    /// All of the above.
+    pub total: u64,
+    /// The compressed texts, kept beside the index.
+    pub text: u64,
+}
+
+/// What runs, and how far it can be trusted.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InfoOut<'a> {
+    pub version: &'static str,
+    pub backend: &'a crate::model::device::DeviceInfo,
+    /// Lowest cosine to the model's reference vectors.
+    pub self_test: f32,
+    /// Why better devices were passed over.
+    pub rejected: &'a [String],
+    pub model: &'a str,
+    /// Texts embedded as passages by this engine so far, re-ranking included.
+    pub embedded_passages: usize,
+    /// Of those, the ones embedded to be added.
+    pub embedded_to_add: usize,
+}
+
+/// A Rust value as a plain object.
+pub(super) fn plain(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+    value.serialize(&serializer).map_err(JsValue::from)
+}
+
+/// A plain object as a Rust value.
+pub(super) fn read<T: for<'de> Deserialize<'de>>(what: &str, value: JsValue) -> Result<T, JsValue> {
+    serde_wasm_bindgen::from_value(value)
+        .map_err(|e| thrown(Misuse::Argument(format!("{what}: {e}"))))
+}
