@@ -3,6 +3,7 @@
 //! A page that is missing or damaged costs its own documents: they are marked as lost and stay out of every
 //! answer, the rest goes on.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::Error;
@@ -13,6 +14,7 @@ use crate::codec::{Coder, Codes};
 use crate::graph::Graph;
 use crate::store::Store;
 use crate::text::blocks::PageReader;
+use crate::text::utf16_len;
 
 /// What is wrong with a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,13 +231,8 @@ impl Segment {
         let mut out = String::new();
         for at in self.pages_of(&range) {
             let page = self.text_pages[at];
-            let part = range.start.max(page.start)..range.end.min(page.end);
-            let part = (part.start - page.start) as usize..(part.end - page.start) as usize;
-            let read = cache.page(store, &page.block).await?.and_then(|bytes| {
-                PageReader::open(bytes)
-                    .and_then(|reader| reader.read(part, &mut out))
-                    .map_err(|_| "it does not decode")
-            });
+            cache.fetch(store, &page.block).await?;
+            let read = cache.each(&page.block, page.part(&range), |_, text| out.push_str(text));
             if let Err(why) = read {
                 return Ok(Err(self.text_damage(&page, why)));
             }
@@ -257,16 +254,12 @@ impl Segment {
                 units += page.utf16;
                 continue;
             }
-            let part = range.start.max(page.start)..range.end.min(page.end);
-            let part = (part.start - page.start) as usize..(part.end - page.start) as usize;
-            let read = cache.page(store, &page.block).await?.and_then(|bytes| {
-                PageReader::open(bytes)
-                    .and_then(|reader| reader.utf16(part))
-                    .map_err(|_| "it does not decode")
+            cache.fetch(store, &page.block).await?;
+            let read = cache.each(&page.block, page.part(&range), |whole, text| {
+                units += whole.unwrap_or_else(|| utf16_len(text)) as u64;
             });
-            match read {
-                Ok(more) => units += more as u64,
-                Err(why) => return Ok(Err(self.text_damage(&page, why))),
+            if let Err(why) = read {
+                return Ok(Err(self.text_damage(&page, why)));
             }
         }
         Ok(Ok(units))
@@ -282,32 +275,69 @@ impl Segment {
     }
 }
 
-/// The text pages used last.
-#[derive(Debug, Default)]
-pub(crate) struct Cache {
-    pages: Vec<(Block, Result<Vec<u8>, &'static str>)>,
+impl TextPage {
+    /// The part of a range of the segment's text that lies in this page, from its start.
+    fn part(&self, range: &Range<u64>) -> Range<usize> {
+        let part = range.start.max(self.start)..range.end.min(self.end);
+        (part.start - self.start) as usize..(part.end - self.start) as usize
+    }
 }
 
-/// Pages kept: 1.5 MB, which serves the candidates of one query.
+/// The text pages used last, and the pieces of them that were inflated last.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    pages: VecDeque<(Block, Result<Vec<u8>, &'static str>)>,
+    pieces: VecDeque<((Block, usize), String)>,
+}
+
+/// Pages and pieces kept: 1.5 MB and 1 MB, which serves the candidates of one query.
 const CACHED: usize = 32;
 
 impl Cache {
-    async fn page<S: Store>(
+    /// Makes sure that a page is here, or why it is not.
+    async fn fetch<S: Store>(&mut self, store: &S, block: &Block) -> Result<(), Error> {
+        if !self.pages.iter().any(|(b, _)| b == block) {
+            let page = fetch(store, block).await?;
+            self.pages.truncate(CACHED - 1);
+            self.pages.push_front((*block, page));
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with the parts of a range of a fetched page; for a whole piece with its UTF-16 units.
+    fn each(
         &mut self,
-        store: &S,
         block: &Block,
-    ) -> Result<Result<&[u8], &'static str>, Error> {
-        let at = match self.pages.iter().position(|(b, _)| b == block) {
-            Some(at) => at,
-            None => {
-                let page = fetch(store, block).await?;
-                if self.pages.len() == CACHED {
-                    drop(self.pages.remove(0));
+        range: Range<usize>,
+        mut each: impl FnMut(Option<usize>, &str),
+    ) -> Result<(), &'static str> {
+        let Self { pages, pieces } = self;
+        let page = pages.iter().find(|(b, _)| b == block);
+        let bytes = page.map_or(Err(MISSING), |(_, page)| {
+            page.as_deref().map_err(|why| *why)
+        })?;
+        let decodes = |_| "it does not decode";
+        let reader = PageReader::open(bytes).map_err(decodes)?;
+        if range.end > reader.text_bytes() {
+            return Err("it holds less text");
+        }
+        for (number, part) in reader.locate(range) {
+            let key = (*block, number);
+            let at = match pieces.iter().position(|(k, _)| *k == key) {
+                Some(at) => at,
+                None => {
+                    let text = reader.inflate(number).map_err(decodes)?;
+                    pieces.truncate(CACHED - 1);
+                    pieces.push_front((key, text));
+                    0
                 }
-                self.pages.push((*block, page));
-                self.pages.len() - 1
-            }
-        };
-        Ok(self.pages[at].1.as_deref().map_err(|why| *why))
+            };
+            let text = pieces[at]
+                .1
+                .get(part.clone())
+                .ok_or("a passage ends inside a character")?;
+            each(reader.utf16_of(number, &part), text);
+        }
+        Ok(())
     }
 }

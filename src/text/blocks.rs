@@ -168,45 +168,33 @@ impl<'a> PageReader<'a> {
         self.pieces.iter().map(|p| p.utf16).sum()
     }
 
-    /// Appends the text of a byte range to `out`.
-    pub fn read(&self, range: Range<usize>, out: &mut String) -> Result<(), Error> {
+    /// The pieces that a byte range lies in: number of the piece, and the part of the range in it.
+    pub fn locate(&self, range: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
         let mut at = 0;
-        for piece in &self.pieces {
-            let (from, to) = (at, at + piece.bytes);
-            at = to;
-            if to > range.start && from < range.end {
-                let text = piece.inflate()?;
-                let (a, b) = (range.start.max(from) - from, range.end.min(to) - from);
-                let part = text
-                    .get(a..b)
-                    .ok_or(Error::Damaged("an offset inside a character"))?;
-                out.push_str(part);
-            }
-        }
-        if range.end > at {
-            return Err(Error::Damaged("an offset past the end of a text page"));
-        }
-        Ok(())
+        let places = self.pieces.iter().enumerate().map(move |(number, piece)| {
+            let from = at;
+            at += piece.bytes;
+            let part = range.start.max(from)..range.end.min(at);
+            (
+                number,
+                part.start.saturating_sub(from)..part.end.saturating_sub(from),
+            )
+        });
+        places.filter(|(_, part)| part.start < part.end)
     }
 
-    /// UTF-16 units of a byte range; inflates the two pieces at its ends only.
-    pub fn utf16(&self, range: Range<usize>) -> Result<usize, Error> {
-        let (mut at, mut units) = (0, 0);
-        for piece in &self.pieces {
-            let (from, to) = (at, at + piece.bytes);
-            at = to;
-            if range.start <= from && to <= range.end {
-                units += piece.utf16;
-            } else if to > range.start && from < range.end {
-                let text = piece.inflate()?;
-                let (a, b) = (range.start.max(from) - from, range.end.min(to) - from);
-                let part = text
-                    .get(a..b)
-                    .ok_or(Error::Damaged("an offset inside a character"))?;
-                units += utf16_len(part);
-            }
-        }
-        Ok(units)
+    /// The text of a piece.
+    pub fn inflate(&self, number: usize) -> Result<String, Error> {
+        let piece = self.pieces.get(number);
+        piece
+            .ok_or(Error::Damaged("a piece that is not there"))?
+            .inflate()
+    }
+
+    /// UTF-16 units of a piece, if `part` is all of it.
+    pub fn utf16_of(&self, number: usize, part: &Range<usize>) -> Option<usize> {
+        let piece = self.pieces.get(number)?;
+        (*part == (0..piece.bytes)).then_some(piece.utf16)
     }
 
     /// Inflates everything: what `verify` does.
@@ -257,6 +245,24 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn read(reader: &PageReader, range: Range<usize>) -> Result<String, Error> {
+        let mut out = String::new();
+        for (number, part) in reader.locate(range) {
+            let piece = reader.inflate(number)?;
+            out.push_str(piece.get(part).ok_or(Error::Damaged("an offset"))?);
+        }
+        Ok(out)
+    }
+
+    fn utf16(reader: &PageReader, range: Range<usize>) -> Result<usize, Error> {
+        let parts = reader.locate(range);
+        let count = |(number, part): (usize, Range<usize>)| match reader.utf16_of(number, &part) {
+            Some(units) => Ok(units),
+            None => Ok(utf16_len(&reader.inflate(number)?[part])),
+        };
+        parts.map(count).sum()
+    }
+
     fn page(text: &str) -> Page {
         let mut builder = PageBuilder::default();
         // In uneven parts, as documents come.
@@ -276,11 +282,9 @@ mod tests {
         for start in [0, PIECE - 40, 2 * PIECE - 7, text.len() - 100] {
             let start = text.floor_char_boundary(start);
             let end = text.floor_char_boundary(start + 99);
-            let mut found = String::new();
-            reader.read(start..end, &mut found).unwrap();
-            assert_eq!(found, text[start..end]);
+            assert_eq!(read(&reader, start..end).unwrap(), text[start..end]);
             assert_eq!(
-                reader.utf16(0..start).unwrap(),
+                utf16(&reader, 0..start).unwrap(),
                 text[..start].encode_utf16().count()
             );
         }
@@ -304,20 +308,19 @@ mod tests {
             let a = text.floor_char_boundary(usize::from(cut.0) % (text.len() + 1));
             let b = text.floor_char_boundary(usize::from(cut.1) % (text.len() + 1));
             let range = a.min(b)..a.max(b);
-            let mut found = String::new();
-            reader.read(range.clone(), &mut found).unwrap();
+            let found = read(&reader, range.clone()).unwrap();
             prop_assert_eq!(&found, &text[range.clone()]);
-            prop_assert_eq!(reader.utf16(range).unwrap(), found.encode_utf16().count());
+            prop_assert_eq!(utf16(&reader, range).unwrap(), found.encode_utf16().count());
             prop_assert_eq!(reader.text_utf16(), text.encode_utf16().count());
         }
 
         #[test]
         fn hostile_pages_are_refused_or_read_but_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..400), at: u16, to: u8) {
-            let _ = PageReader::open(&bytes).map(|r| (r.check().is_ok(), r.read(0..50, &mut String::new()).is_ok(), r.utf16(3..50).is_ok()));
+            let _ = PageReader::open(&bytes).map(|r| (r.check().is_ok(), read(&r, 0..50).is_ok()));
             bytes = page(&"some text of a document. ".repeat(30)).bytes;
             let at = usize::from(at) % bytes.len();
             bytes[at] = to;
-            let _ = PageReader::open(&bytes).map(|r| (r.check().is_ok(), r.read(0..50, &mut String::new()).is_ok(), r.utf16(3..50).is_ok()));
+            let _ = PageReader::open(&bytes).map(|r| (r.check().is_ok(), read(&r, 0..50).is_ok()));
         }
     }
 }
