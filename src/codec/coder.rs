@@ -10,7 +10,7 @@ use super::{Codec, Codes, Error, Prior};
 /// Chunks that share a base, at most.
 pub(super) const RUN: usize = 64;
 /// Below this many chunks a base costs more than it saves.
-pub(super) const RUN_MIN: usize = 6;
+pub(super) const RUN_MIN: usize = 10;
 /// Codes that make up a base, each refining those before.
 pub(super) const STAGES: usize = 2;
 /// Octaves of gain that the gain byte of a stage spans.
