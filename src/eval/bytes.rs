@@ -56,7 +56,7 @@ pub(super) fn side(data: &Data, text_bytes: Option<u64>) -> Result<(usize, usize
                     estimated = true;
                     // Lengths scattered evenly over half to one and a half of the mean.
                     let scatter = (passage as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-                    (mean / 2 + (mean * scatter >> 32)) as u32
+                    (mean / 2 + ((mean * scatter) >> 32)) as u32
                 })
             })
             .collect();

@@ -38,9 +38,9 @@ pub struct Hubs {
 impl Default for Params {
     fn default() -> Self {
         Self {
-            forward: 6,
+            forward: 7,
             reverse: 16,
-            ef: 100,
+            ef: 64,
             entries: 16,
             hubs: None,
             seed: 1,

@@ -114,7 +114,7 @@ fn a_walk_finds_nearly_what_exact_search_finds() {
         let all = recall(&graph, &space, |_| true);
         let some = recall(&graph, &space, |id| id % 3 == 0);
         println!("seed {seed}: recall@10 {all}, with a filter {some}");
-        assert!(all > 0.97 && some > 0.97, "seed {seed}: {all} {some}");
+        assert!(all > 0.95 && some > 0.95, "seed {seed}: {all} {some}");
     }
 }
 
