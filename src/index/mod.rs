@@ -12,6 +12,9 @@
 mod build;
 mod documents;
 mod error;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod manifest;
 mod merge;
 mod portable;

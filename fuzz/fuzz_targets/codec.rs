@@ -1,0 +1,10 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(codec) = gossamer::codec::Codec::from_bytes(data) {
+        assert!(codec.dim() > 0);
+    }
+    let _ = gossamer::codec::Frame::from_bytes(data);
+});
