@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use npyz::npz::NpzArchive;
 use npyz::{NpyFile, Order};
+use zip::ZipArchive;
 
 use super::{Error, Options};
 
@@ -108,12 +108,12 @@ fn columns<R: Read>(path: &Path, npy: &NpyFile<R>) -> Result<usize, Error> {
 
 fn truth(path: &Path, m: usize, n: usize, k: usize) -> Result<Vec<Vec<u32>>, Error> {
     let (ids, columns) = if path.extension().is_some_and(|e| e == "npz") {
-        let mut archive = NpzArchive::new(open(path)?).map_err(|e| failed(path, e))?;
-        let array = archive.by_name("ids").map_err(|e| failed(path, e))?;
-        integers(
-            path,
-            array.ok_or_else(|| failed(path, "it holds no array `ids`"))?,
-        )?
+        // An .npz file is a zip archive of .npy files.
+        let mut archive = ZipArchive::new(open(path)?).map_err(|e| failed(path, e))?;
+        let ids = archive
+            .by_name("ids.npy")
+            .map_err(|e| failed(path, format!("array `ids`: {e}")))?;
+        integers(path, NpyFile::new(ids).map_err(|e| failed(path, e))?)?
     } else {
         integers(
             path,

@@ -15,6 +15,8 @@ pub enum Failure {
     #[error(transparent)]
     Codec(#[from] gossamer::codec::Error),
     #[error(transparent)]
+    Eval(#[from] gossamer::eval::Error),
+    #[error(transparent)]
     Fetch(#[from] gossamer::model::fetch::FetchError),
     #[error("{path}: {source}")]
     File { path: PathBuf, source: io::Error },

@@ -5,6 +5,7 @@
 
 mod documents;
 mod error;
+mod eval;
 mod index;
 mod model;
 mod output;
@@ -49,6 +50,8 @@ enum Command {
         #[command(flatten)]
         device: DeviceOption,
     },
+    /// Measure recall, recomputations and bytes of an index on files of vectors (`eval --help`)
+    Eval(eval::Options),
     /// Check every byte of an index against its checksums
     Verify(Place),
     /// Merge all segments and give back the space of removed documents
@@ -121,6 +124,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Model(command) => model::run(command),
         Command::Index(options) => index::run(options).await,
         Command::Search(options) => search::run(options).await,
+        Command::Eval(options) => eval::run(options),
         Command::Stats(place) => documents::stats(&place).await,
         Command::List(place) => documents::list(&place).await,
         Command::Remove { ids, place, device } => documents::remove(&place, &device, &ids).await,
