@@ -45,9 +45,10 @@ async function laySamples() {
   await cp(path.join(root, "samples/documents"), path.join(to, "documents"), { recursive: true });
   const documents = (await readdir(path.join(to, "documents"))).sort();
   const all = JSON.parse(await readFile(path.join(root, "samples/questions.json"), "utf8"));
-  // One question per document, from documents far apart in the list.
-  const firsts = documents.map((document) => all.find((q) => q.document === document)).filter(Boolean);
-  const questions = [0.1, 0.45, 0.8].map((at) => firsts[Math.floor(at * firsts.length)].question);
+  // Short questions, from documents far apart in the list.
+  const short = all.filter((q) => q.question.length <= 56);
+  const from = documents.map((document) => short.find((q) => q.document === document)).filter(Boolean);
+  const questions = [0, 0.4, 0.8].map((at) => from[Math.floor(at * from.length)].question);
   await writeFile(path.join(to, "samples.json"), JSON.stringify({ documents, questions }, null, 2));
 }
 

@@ -49,7 +49,7 @@ export class Importer {
     this.#cancelled = false;
     this.#finished = { documents: 0, bytes: 0 };
     const tally = { documents: 0, failed: 0 };
-    this.#report(undefined, 0);
+    this.#report();
     try {
       await this.#host.engine();
       while (this.#queue.length > 0 && !this.#cancelled) {
@@ -83,13 +83,14 @@ export class Importer {
     }
     const started = performance.now();
     this.#update(item, { state: "embedding", done: 0, total: 0 });
+    this.#report(item, 0);
     try {
       const documents = [{ id: item.id, title: item.name, text }];
       const [{ chunks }] = await this.#host.call("add", { documents }, {
         onProgress: ({ done, total }) => {
           this.#update(item, { done, total });
           const seconds = (performance.now() - started) / 1000;
-          this.#report(item, total > 0 ? done / total : 0, done > 0 ? done / seconds : 0);
+          this.#report(item, total > 0 ? done / total : 0, done / seconds);
         },
       });
       this.#update(item, { state: "done", chunks, file: item.file });
@@ -105,7 +106,8 @@ export class Importer {
     this.#host.show(Object.assign(item, change));
   }
 
-  #report(item, part, rate) {
+  /** One bar for everything: `part` of the document under way, `rate` in passages per second. */
+  #report(item, part = 0, rate = 0) {
     const waiting = this.#queue.reduce((sum, queued) => sum + queued.file.size, 0);
     const current = item?.file.size ?? 0;
     const documents = this.#finished.documents + this.#queue.length + (item ? 1 : 0);
