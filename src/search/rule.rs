@@ -58,7 +58,7 @@ impl Rule {
 
 /// The likeliest candidate left out is as a rule not the only one: by how much its probability must be
 /// below the share that may be missed. Calibrated in `docs/codec.md`.
-const CAUTION: f64 = 0.6;
+const CAUTION: f64 = 0.7;
 /// Observations that the prior's bias counts for: queries differ in it by half of the spread.
 const BIAS_WEIGHT: f64 = 4.0;
 /// Observations that the prior's spread counts for.
