@@ -193,3 +193,54 @@ fn what_is_wrong_is_said() {
     };
     assert!(matches!(run(&bad), Err(Error::Mismatch(_))));
 }
+
+/// The vectors of SQuAD's passages, if the data is there.
+fn squad() -> Option<PathBuf> {
+    let folder = std::env::var_os("GOSSAMER_DATA").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+        PathBuf::from,
+    );
+    let squad = folder.join("squad");
+    if squad.join("passages.f16.npy").exists() {
+        return Some(squad);
+    }
+    let required = std::env::var_os("GOSSAMER_REQUIRE_DATA").is_some();
+    assert!(!required, "{} is not there", squad.display());
+    println!(
+        "SKIPPED: {} is not there; set GOSSAMER_DATA",
+        squad.display()
+    );
+    None
+}
+
+#[test]
+fn on_real_passages_the_walk_loses_little_and_leann_recomputes_less_than_its_authors_program() {
+    let Some(squad) = squad() else { return };
+    let options = |layout, target_recall| Options {
+        vectors: squad.join("passages.f16.npy"),
+        queries: squad.join("queries.f16.npy"),
+        truth: Some(squad.join("queries.top10.npz")),
+        text_bytes: Some(15_532_505),
+        layout,
+        target_recall,
+        ..Options::default()
+    };
+    let reported = |layout, target| {
+        let report = run(&options(layout, target)).unwrap();
+        println!("{layout:?}: {report}");
+        report
+    };
+    let flat = reported(Layout::Flat, 0.95);
+    let graph = reported(Layout::Graph, 0.95);
+    assert!(graph.recall > flat.recall - 0.015);
+    assert!(graph.codes_read_mean < 1500.0);
+    assert!(graph.bytes_per_passage < 37.0);
+    assert!(graph.bytes.graph < 20_958 * 8);
+
+    // LEANN 0.3.8 at complexity 8: recall@3 0.930, 392 recomputed, 160 bytes per passage.
+    let leann = reported(Layout::Leann, 0.93);
+    assert!(leann.recall > 0.92 && leann.recomputed_mean < 196.0);
+    assert!(leann.bytes_per_passage < 37.0);
+    let bare = reported(Layout::LeannNocodes, 0.93);
+    assert!(bare.recall > 0.92 && bare.bytes_per_passage < 10.0);
+}

@@ -82,6 +82,11 @@ impl Graph {
         list
     }
 
+    /// Calls `f` with each of them, and allocates nothing.
+    pub fn for_each_neighbour(&self, node: u32, f: impl FnMut(u32)) {
+        self.each(node, f);
+    }
+
     /// Edges, each counted once.
     pub fn edges(&self) -> usize {
         // A gap ends with the only byte below 0x80.
