@@ -31,7 +31,7 @@ mod threads;
 mod threads;
 
 pub use build::{Hubs, Params, build};
-pub use codes::{CodeProbe, CodeSpace};
+pub use codes::CodeSpace;
 pub use compact::Graph;
 pub use draft::Draft;
 pub use error::Error;
