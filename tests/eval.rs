@@ -23,7 +23,7 @@ fn write_npy(path: &Path, values: &[f32]) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// Unit vectors: documents of 20 around a direction of their own.
+/// Unit vectors: documents of 20 around a direction of their own, of falling variance by axis.
 fn corpus(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed;
     let mut noise = move || {
@@ -36,7 +36,10 @@ fn corpus(count: usize, seed: u64) -> Vec<f32> {
     for i in 0..count {
         let document = i / 20;
         let mut row: Vec<f32> = (0..DIM)
-            .map(|d| ((document * 31 + d * d * 7) as f32).sin() + noise())
+            .map(|d| {
+                let falling = 1.0 / (1.0 + d as f32 / 24.0).sqrt();
+                falling * (((document * 31 + d * d * 7) as f32).sin() + noise())
+            })
             .collect();
         let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
         row.iter_mut().for_each(|x| *x /= norm);

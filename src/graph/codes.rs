@@ -5,12 +5,13 @@ use crate::codec::{Coder, Codes};
 
 /// The chunks of one segment by their codes alone.
 ///
-/// Every code is decoded once, to a sketch: the [`CodeSpace::WIDTH`] coordinates that vary most, a byte each.
+/// Every code is decoded once, to a sketch: the coordinates that vary most, a byte each, as many as hold nearly
+/// all of the variance.
 /// Similarity is minus the squared distance of sketches, which for unit vectors orders nodes as the inner
 /// product does. That is some twenty times faster than decoding for every pair, and being of integers it
 /// gives the same graph on every machine.
 ///
-/// Memory while building: 128 bytes per chunk.
+/// Memory while building: at most 256 bytes per chunk, about 130 for text.
 #[derive(Clone, Debug)]
 pub struct CodeSpace {
     sketches: Vec<i8>,
@@ -21,10 +22,12 @@ pub struct CodeSpace {
 /// Codes decoded to find out which coordinates vary and how far they reach.
 const SAMPLE: usize = 1024;
 
-impl CodeSpace {
-    /// Coordinates kept of a decoded vector. 64 lose a point of recall, 192 gain nothing (`docs/graph.md`).
-    pub const WIDTH: usize = 128;
+/// Share of the variance that a sketch holds.
+const SHARE: f64 = 0.9;
+/// Most coordinates of a sketch: 256 squares of at most 254 stay below 2^24, so that an `f32` is exact.
+const WIDTH: usize = 256;
 
+impl CodeSpace {
     /// The chunks in `codes`, which `coder` made.
     pub fn new(coder: &Coder, codes: &Codes) -> Self {
         let rank = coder.rank();
@@ -38,11 +41,19 @@ impl CodeSpace {
                 peak = peak.max(value.abs());
             }
         }
-        let count = codes.len().min(SAMPLE).max(1) as f64;
+        let count = codes.len().clamp(1, SAMPLE) as f64;
         let mut axes: Vec<usize> = (0..rank).collect();
         let variance = |axis: &usize| sums[*axis].1 - sums[*axis].0 * sums[*axis].0 / count;
         axes.sort_by(|a, b| variance(b).total_cmp(&variance(a)));
-        axes.truncate(Self::WIDTH);
+        let total: f64 = axes.iter().map(variance).sum();
+        let mut held = 0.0;
+        let enough = axes.iter().position(|axis| {
+            held += variance(axis);
+            held >= SHARE * total
+        });
+        // A multiple of 16 is what SIMD likes.
+        let width = enough.map_or(rank, |at| (at + 1).next_multiple_of(16));
+        axes.truncate(width.min(WIDTH));
         let scale = if peak > 0.0 { 127.0 / peak } else { 0.0 };
         let mut sketches = Vec::with_capacity(codes.len() * axes.len());
         for id in 0..codes.len() as u32 {
@@ -87,7 +98,7 @@ impl Space for CodeSpace {
     }
 }
 
-/// Exact: 128 squares of at most 254 stay below 2^24.
+/// Exact, see [`WIDTH`].
 fn similarity(a: &[i8], b: &[i8]) -> f32 {
     let square = |(&x, &y): (&i8, &i8)| {
         let difference = i32::from(i16::from(x) - i16::from(y));
