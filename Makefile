@@ -9,8 +9,10 @@ GOSSAMER := $(NATIVE)/release/gossamer
 # The web target's compiler: rustup's if it has the target, otherwise Debian's (scripts/setup.sh).
 WASM = $(shell rustup target list --installed 2>/dev/null | grep -qx wasm32-unknown-unknown || echo +system)
 WASM_CLIPPY = $(if $(WASM),/usr/bin/clippy-driver,$(shell rustup which clippy-driver))
-# Clippy as the compiler of an ordinary build: the dependencies are then compiled once, not once more for checks.
+# Clippy as the compiler of an ordinary build: the dependencies are then compiled once, not once more for checks,
+# and what was linted is what is tested.
 DENY := CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
+LINT_NATIVE := $(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE)
 
 .PHONY: help demo test test-long setup model native web fmt lint test-native test-web
 
@@ -23,7 +25,7 @@ demo: setup native model web ## index the samples, ask three questions, serve th
 test: setup fmt lint native model test-native web test-web ## every test, in a real browser with WebGPU too
 
 test-long: setup native model web ## what takes too long for every run: the real model on emulated WebGPU
-	cd wasm-tests && GOSSAMER_LONG=1 npm run --silent test-long
+	cd wasm-tests && node run.mjs --long
 
 setup: ## install what is needed
 	@scripts/setup.sh
@@ -41,13 +43,12 @@ fmt:
 	cargo fmt --check
 
 lint: ## clippy on both targets
-	$(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE) \
-		cargo build --release --all-targets --features fault
+	$(LINT_NATIVE) cargo build --release --all-targets --features fault
 	$(DENY) RUSTC_WORKSPACE_WRAPPER=$(WASM_CLIPPY) CARGO_TARGET_DIR=$(WEB) \
 		cargo $(WASM) build --release --lib --target wasm32-unknown-unknown --no-default-features --features web
 
 test-native: ## the tests that need no browser
-	CARGO_TARGET_DIR=$(NATIVE) cargo test --release --features fault
+	$(LINT_NATIVE) cargo test --release --features fault
 
 test-web: ## the tests in Chromium
 	cd wasm-tests && npm test --silent
