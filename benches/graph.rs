@@ -95,7 +95,7 @@ fn decode_adjacency(bencher: Bencher) {
 #[divan::bench]
 fn walk(bencher: Bencher) {
     let (graph, (coder, codes)) = (&*GRAPH, &*CODED);
-    let ending = Ending::for_codes(10, 512, coder.prior().spread);
+    let ending = Ending::for_codes(10, 512, coder.prior().spread, 0.95);
     let scorers: Vec<_> = (0..50)
         .map(|i| coder.scorer(&vector(i * 200 + 7)).unwrap())
         .collect();

@@ -100,7 +100,7 @@ fn run(count: usize) -> Result<(), Box<dyn Error>> {
         peak_mib().unwrap_or_default()
     );
 
-    let ending = Ending::for_codes(10, 512, coder.prior().spread);
+    let ending = Ending::for_codes(10, 512, coder.prior().spread, 0.95);
     let mut scratch = Scratch::default();
     let (mut found, mut read_codes, mut times, mut all) = (0, 0, Vec::new(), Vec::new());
     for question in 0..QUESTIONS {

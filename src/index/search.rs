@@ -216,7 +216,8 @@ impl<S: Store> Snapshot<S> {
             match &view.segment.graph {
                 Some(graph) if wanted < usize::MAX => {
                     let spread = self.state.coder.prior().spread;
-                    let ending = Ending::for_codes(options.k, wanted, spread);
+                    let ending =
+                        Ending::for_codes(options.k, wanted, spread, options.target_recall);
                     let walked = graph.walk(
                         |chunk| scorer.score(codes, chunk),
                         live,
