@@ -48,4 +48,8 @@ if [[ "$(cat www/pkg/.stamp 2>/dev/null || true)" != "$stamp" ]]; then
   echo "$stamp" > www/pkg/.stamp
 fi
 
+# The npm package holds the same module.
+mkdir -p pkg/dist
+cp www/pkg/gossamer.js www/pkg/gossamer.d.ts www/pkg/gossamer_bg.wasm pkg/dist/
+
 node scripts/assemble-web.mjs --model "$model" --raw "$raw"
