@@ -14,7 +14,7 @@ WASM_CLIPPY = $(if $(WASM),/usr/bin/clippy-driver,$(shell rustup which clippy-dr
 DENY := CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 LINT_NATIVE := $(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE)
 
-.PHONY: help demo test test-long setup model native web fmt lint test-native test-web
+.PHONY: help demo test test-long setup model native web fmt lint test-native test-web claim
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -33,21 +33,24 @@ setup: ## install what is needed
 model: native ## fetch the embedding model and verify it
 	@$(GOSSAMER) model fetch
 
-native: ## build the command
+claim:
+	@scripts/claim-cache.sh $(NATIVE) $(WEB)
+
+native: claim ## build the command
 	@CARGO_TARGET_DIR=$(NATIVE) cargo build --release
 
-web: ## build the page
+web: claim ## build the page
 	@CARGO_TARGET_DIR=$(WEB) scripts/build-web.sh
 
 fmt:
 	cargo fmt --check
 
-lint: ## clippy on both targets
+lint: claim ## clippy on both targets
 	$(LINT_NATIVE) cargo build --release --all-targets --features fault
 	$(DENY) RUSTC_WORKSPACE_WRAPPER=$(WASM_CLIPPY) CARGO_TARGET_DIR=$(WEB) \
 		cargo $(WASM) build --release --lib --target wasm32-unknown-unknown --no-default-features --features web
 
-test-native: ## the tests that need no browser
+test-native: claim ## the tests that need no browser
 	$(LINT_NATIVE) cargo test --release --features fault
 
 test-web: ## the tests in Chromium

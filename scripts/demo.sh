@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 gossamer="$1"
 index=dist/demo-index
+# Without a desktop session Mesa's Vulkan layers complain of this on standard error, harmlessly.
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 
 echo "== Indexing samples/documents"
 "$gossamer" index samples/documents --index "$index"

@@ -204,6 +204,76 @@ fn an_exported_index_is_imported_and_answers_the_same() {
 }
 
 #[test]
+fn an_index_is_judged_against_exact_search_on_questions_of_ones_own() {
+    let folder = Folder::new("eval");
+    for i in 0..12 {
+        folder.file(
+            &format!("docs/{i}.txt"),
+            format!("Note {i} is about the number {i} and {}.", i * i),
+        );
+    }
+    json(
+        &folder.0,
+        &[
+            "index",
+            "docs",
+            "--index",
+            "idx",
+            "--backend",
+            "cpu",
+            "--json",
+        ],
+    );
+    folder.file(
+        "questions.txt",
+        "Which note is about nine?\n\nWhat is said of the number four?\n",
+    );
+    let args = [
+        "eval",
+        "--index",
+        "idx",
+        "--questions",
+        "questions.txt",
+        "-k",
+        "2",
+        "--backend",
+        "cpu",
+        "--json",
+    ];
+    let report = json(&folder.0, &args);
+    assert_eq!(
+        (&report["n"], &report["queries"], &report["k"]),
+        (&12.into(), &2.into(), &2.into())
+    );
+    let number = |key: &str| report[key].as_f64().unwrap();
+    assert!((0.5..=1.0).contains(&number("recall")));
+    assert!((2.0..=12.0).contains(&number("recomputed_mean")));
+    for key in [
+        "recomputed_p95",
+        "rounds_mean",
+        "codes_read_mean",
+        "bytes_per_passage",
+        "share_of_text",
+        "query_ms_p50",
+    ] {
+        assert!(number(key) > 0.0, "{key}");
+    }
+    let parts = [
+        "codes",
+        "graph",
+        "chunks",
+        "documents",
+        "manifest",
+        "codebooks",
+    ];
+    let sum: u64 = parts
+        .iter()
+        .map(|p| report["bytes"][p].as_u64().unwrap())
+        .sum();
+    assert_eq!(sum, report["bytes"]["index"].as_u64().unwrap());
+}
+
+#[test]
 fn mistakes_are_told_and_make_nothing() {
     let folder = Folder::new("mistakes");
     let fails = |args: &[&str], words: &str| {

@@ -26,6 +26,8 @@ pub enum Failure {
     Json(#[from] serde_json::Error),
     #[error("{0}: no such file or folder")]
     NoSuchPath(PathBuf),
+    #[error("{0}: no questions in it; it takes a JSON array, JSON lines or plain lines")]
+    NoQuestions(PathBuf),
     #[error("no text or Markdown files in {0}")]
     NothingToIndex(String),
     #[error("{0} of the model's files are damaged or missing: run `gossamer model fetch`")]

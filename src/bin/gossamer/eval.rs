@@ -1,11 +1,11 @@
-//! `gossamer eval`: how good an index is, measured on files of vectors, without running the model.
+//! `gossamer eval`: how good an index is, on files of vectors without the model, or with `--index` as it is.
 
 use std::process::ExitCode;
 
 use gossamer::eval;
 
 use crate::error::Failure;
-use crate::output;
+use crate::{eval_index, output};
 
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
@@ -15,9 +15,15 @@ pub struct Options {
     arguments: Vec<String>,
 }
 
-pub fn run(options: Options) -> Result<ExitCode, Failure> {
+pub async fn run(options: Options) -> Result<ExitCode, Failure> {
+    if options.arguments.iter().any(|a| a == "--index") {
+        return eval_index::run(options.arguments).await;
+    }
     if options.arguments.iter().any(|a| a == "--help" || a == "-h") {
         println!("usage: gossamer eval {}", eval::USAGE);
+        println!(
+            "   or: gossamer eval --index PATH --questions FILE [-k 3] [--target-recall 0.95] [--json]"
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let (options, json) = eval::Options::parse(options.arguments)?;

@@ -6,6 +6,7 @@
 mod documents;
 mod error;
 mod eval;
+mod eval_index;
 mod index;
 mod model;
 mod output;
@@ -50,7 +51,7 @@ enum Command {
         #[command(flatten)]
         device: DeviceOption,
     },
-    /// Measure recall, recomputations and bytes of an index on files of vectors (`eval --help`)
+    /// Measure recall, recomputations and bytes of an index (`eval --help`)
     Eval(eval::Options),
     /// Check every byte of an index against its checksums
     Verify(Place),
@@ -124,7 +125,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Model(command) => model::run(command),
         Command::Index(options) => index::run(options).await,
         Command::Search(options) => search::run(options).await,
-        Command::Eval(options) => eval::run(options),
+        Command::Eval(options) => eval::run(options).await,
         Command::Stats(place) => documents::stats(&place).await,
         Command::List(place) => documents::list(&place).await,
         Command::Remove { ids, place, device } => documents::remove(&place, &device, &ids).await,
