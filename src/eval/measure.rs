@@ -214,6 +214,8 @@ impl<'a> Asked<'a> {
             return (best, read);
         }
         let spread = self.built.coder.prior().spread;
+        let target = self.options.target_recall;
+        let spread = self.built.coder.prior().spread;
         let ending = Ending::for_codes(
             self.options.k,
             CANDIDATES,
