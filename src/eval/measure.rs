@@ -215,13 +215,7 @@ impl<'a> Asked<'a> {
         }
         let spread = self.built.coder.prior().spread;
         let target = self.options.target_recall;
-        let spread = self.built.coder.prior().spread;
-        let ending = Ending::for_codes(
-            self.options.k,
-            CANDIDATES,
-            spread,
-            self.options.target_recall,
-        );
+        let ending = Ending::for_codes(self.options.k, CANDIDATES, spread, target);
         let score = |id| scorer.score(codes, id);
         let graph = &self.built.graph;
         let found = graph.walk(score, |_| true, ending, &mut self.scratch);
