@@ -17,7 +17,7 @@ LINT_NATIVE := $(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CA
 .PHONY: help demo test test-long setup model native web fmt lint test-native test-web claim
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
+	@awk -F '## ' '/^[a-z-]+:.*## / {split($$1, t, ":"); printf "%-12s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
 
 demo: setup native model web ## index the samples, ask three questions, serve the page (SERVE=0: do not serve)
 	@scripts/demo.sh $(GOSSAMER)

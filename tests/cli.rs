@@ -130,6 +130,27 @@ fn a_folder_is_indexed_searched_and_followed_as_it_changes() {
 }
 
 #[test]
+fn indexing_from_another_place_removes_nothing() {
+    let folder = Folder::new("elsewhere");
+    folder.file("a/one.txt", "Barley is malted before it is brewed.");
+    folder.file("b/two.txt", "A kite needs a steady wind.");
+    for place in ["a", "b"] {
+        let args = [
+            "index",
+            ".",
+            "--index",
+            "../idx",
+            "--backend",
+            "cpu",
+            "--json",
+        ];
+        assert_eq!(json(&folder.0.join(place), &args)["removed"], 0);
+    }
+    let list = json(&folder.0, &["list", "--index", "idx", "--json"]);
+    assert_eq!(list, serde_json::json!(["one.txt", "two.txt"]));
+}
+
+#[test]
 fn a_file_that_is_no_text_is_named_and_the_rest_is_indexed() {
     let folder = Folder::new("latin1");
     folder.file("docs/good.txt", "Volcanoes erupt when magma rises.");

@@ -213,9 +213,11 @@ async fn import(
         }
         bar.inc(file.bytes);
     }
-    // The index mirrors the folders: what was deleted there goes here. Files that merely cannot be read stay.
+    // The index mirrors the folders: what was deleted there goes here. Files that merely cannot be read stay. Ids
+    // are relative to where the command was run: if no file was met that the index knew, this is another place.
+    let known_place = outcome.replaced + outcome.unchanged > 0;
     for gone in index.snapshot().ids().await? {
-        let below = paths.iter().any(|p| Path::new(&gone).starts_with(id(p)));
+        let below = known_place && paths.iter().any(|p| Path::new(&gone).starts_with(id(p)));
         if below && !Path::new(&gone).exists() && writer.remove(&gone) {
             outcome.removed += 1;
         }
