@@ -14,7 +14,7 @@ WASM_CLIPPY = $(if $(WASM),/usr/bin/clippy-driver,$(shell rustup which clippy-dr
 DENY := CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 LINT_NATIVE := $(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE)
 
-.PHONY: help demo test test-long setup model native web fmt lint test-native test-web claim
+.PHONY: help demo test test-long setup model native web fmt lint test-native test-web claim bench-wasm
 
 help: ## list the targets
 	@awk -F '## ' '/^[a-z-]+:.*## / {split($$1, t, ":"); printf "%-12s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
@@ -55,3 +55,12 @@ test-native: claim ## the tests that need no browser
 
 test-web: ## the tests in Chromium
 	cd wasm-tests && npm test --silent
+
+DATA ?= ../shared/data/squad
+bench-wasm: setup ## time codes, graph and walk in WebAssembly, in Node, on vectors in DATA
+	cd benches/wasm && RUSTFLAGS='-C target-feature=+simd128' CARGO_TARGET_DIR=$(CACHE)/bench \
+		cargo $(WASM) build --release --target wasm32-unknown-unknown
+	PATH="$(CACHE)/tools/bin:$$PATH" wasm-bindgen --target nodejs --out-dir benches/wasm/pkg \
+		$(CACHE)/bench/wasm32-unknown-unknown/release/gossamer_wasm_bench.wasm
+	node benches/wasm/bench.mjs $(DATA)/passages.f16.npy $(DATA)/queries.f16.npy
+	node benches/wasm/bench.mjs $(DATA)/passages.f16.npy $(DATA)/queries.f16.npy 10
