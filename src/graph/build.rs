@@ -19,7 +19,8 @@ pub struct Params {
     pub reverse: usize,
     /// Candidates kept while looking for neighbours (HNSW's `efConstruction`).
     pub ef: usize,
-    /// Entry points: a walk scores them all and starts from the best; at most 255.
+    /// Least entry points; large graphs have a fifth of the root of their nodes, at most 255. A walk scores them
+    /// all and starts from the best.
     pub entries: usize,
     /// LEANN's high-degree-preserving pruning, or none.
     pub hubs: Option<Hubs>,
@@ -38,8 +39,8 @@ pub struct Hubs {
 impl Default for Params {
     fn default() -> Self {
         Self {
-            forward: 7,
-            reverse: 16,
+            forward: 6,
+            reverse: 64,
             ef: 64,
             entries: 16,
             hubs: None,
@@ -172,7 +173,7 @@ impl Draft {
                 self.link(space, &mut probe, to, from);
             }
             // While the graph is small every new node may become an entry point.
-            let room = self.params.entries.saturating_sub(self.entries.len());
+            let room = self.entry_count(there).saturating_sub(self.entries.len());
             self.entries.extend(batch.iter().take(room));
             (rest, there) = (others, there + size);
             if progress(total - rest.len(), total).is_break() {

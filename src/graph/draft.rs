@@ -95,12 +95,18 @@ impl Draft {
         self.lists[node as usize] = kept;
     }
 
+    /// How many entry points a graph of so many nodes has.
+    pub(super) fn entry_count(&self, nodes: usize) -> usize {
+        let usual = nodes.isqrt() / 5;
+        usual.max(self.params.entries).clamp(1, 255).min(nodes)
+    }
+
     /// Chooses the entry points anew: a sample of the present nodes.
     pub(super) fn choose_entries(&mut self) {
         let mut present: Vec<u32> = (0..self.lists.len() as u32)
             .filter(|&id| self.present[id as usize])
             .collect();
-        let count = self.params.entries.clamp(1, 255).min(present.len());
+        let count = self.entry_count(present.len());
         let mut rng = Rng::new(self.params.seed ^ 0x656e_7472_6965_7321);
         for i in 0..count {
             let other = i + rng.below(present.len() - i);

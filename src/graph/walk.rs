@@ -63,7 +63,7 @@ impl Ending {
         let misses = (1.0 - target).clamp(f32::MIN_POSITIVE, 1.0);
         Self {
             ef: ef.max(k),
-            keep: k.max(KEEP),
+            keep: (k + KEEP / 2).max(KEEP),
             slack: SLACK - SPREADS * spread * misses.ln(),
         }
     }
