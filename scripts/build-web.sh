@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the page's WebAssembly into www/pkg, and lays the model and the samples beside it.
+# Builds the page's WebAssembly into www/pkg, and lays the document readers, the model and the samples beside it.
 #
 #   GOSSAMER_MODEL_DIR   folder of the model's files (default: where `gossamer model fetch` puts them)
 #   GOSSAMER_WASM_OPT    level for wasm-opt (default -O3)
@@ -28,7 +28,7 @@ if ! command -v wasm-bindgen >/dev/null; then
   echo "wasm-bindgen is not installed: run scripts/setup.sh" >&2
   exit 1
 fi
-if [[ ! -x wasm-tests/node_modules/.bin/wasm-opt ]]; then
+if [[ ! -x wasm-tests/node_modules/.bin/wasm-opt || ! -x wasm-tests/node_modules/.bin/esbuild ]]; then
   (cd wasm-tests && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
 fi
 
@@ -52,4 +52,5 @@ fi
 mkdir -p pkg/dist
 cp www/pkg/gossamer.js www/pkg/gossamer.d.ts www/pkg/gossamer_bg.wasm pkg/dist/
 
+node scripts/vendor-web.mjs
 node scripts/assemble-web.mjs --model "$model" --raw "$raw"

@@ -1,0 +1,180 @@
+// DOCX (WordprocessingML, ECMA-376): paragraphs, headings by style, tables, then notes and comments. The same rules as
+// natively (src/extract/docx.rs).
+
+import { Archive } from "./archive.js";
+import { Builder } from "./builder.js";
+import { limits } from "./limits.js";
+import { walk } from "./xml.js";
+
+/** The text of a document as its author sees it: insertions accepted, deletions left out. */
+export function extract(bytes) {
+  const archive = new Archive(bytes);
+  const body = archive.require("word/document.xml");
+  const styles = archive.read("word/styles.xml");
+  const story = new Story(styles ? headingStyles(styles) : new Map());
+  story.read(body, "word/document.xml");
+  for (const [file, label] of [
+    ["word/footnotes.xml", "Footnotes"],
+    ["word/endnotes.xml", "Endnotes"],
+    ["word/comments.xml", "Comments"],
+  ]) {
+    const xml = archive.read(file);
+    if (!xml) continue;
+    story.startPart(label);
+    story.read(xml, file);
+  }
+  const properties = archive.read("docProps/core.xml");
+  return { ...story.builder.finish(), title: properties && title(properties) };
+}
+
+/** Outline levels of the styles that have one, 1 for the highest. */
+function headingStyles(xml) {
+  const levels = new Map();
+  let style = "";
+  walk(xml, "word/styles.xml", {
+    open(name, attribute) {
+      const value = attribute("val") ?? "";
+      if (name === "style") {
+        style = attribute("styleId") ?? "";
+      } else if (name === "name") {
+        const level = /^heading (\d+)$/i.exec(value)?.[1];
+        if (value.toLowerCase() === "title") levels.set(style, 1);
+        else if (level) levels.set(style, Number(level));
+      } else if (name === "outlineLvl" && /^[0-8]$/.test(value)) {
+        levels.set(style, Number(value) + 1);
+      }
+    },
+  });
+  return levels;
+}
+
+function title(xml) {
+  let [inside, title] = [false, ""];
+  try {
+    walk(xml, "docProps/core.xml", {
+      open: (name) => { inside = name === "title"; },
+      text: (text) => { if (inside) title += text; },
+      close: () => { inside = false; },
+    });
+  } catch {
+    // A damaged property sheet does not matter for the text.
+    return undefined;
+  }
+  return title;
+}
+
+class Story {
+  builder = new Builder(limits.sections);
+  #styles;
+  #inText = false;
+  // Tables that are open; paragraphs in them are cells, not blocks.
+  #tables = 0;
+  #cells = [];
+  #heading = false;
+  // Open elements whose content is not shown: deletions, and fallbacks for old programs.
+  #hidden = 0;
+  #due;
+  #separator = false;
+
+  constructor(styles) {
+    this.#styles = styles;
+  }
+
+  startPart(label) {
+    this.builder.part();
+    this.#due = label;
+  }
+
+  read(xml, what) {
+    walk(xml, what, {
+      open: (name, attribute) => this.#open(name, attribute),
+      text: (text) => {
+        if (!this.#inText || this.#hidden > 0) return;
+        if (this.#due) {
+          this.builder.section(1, this.#due);
+          this.#due = undefined;
+        }
+        this.builder.text(text);
+      },
+      close: (name) => this.#close(name),
+    });
+  }
+
+  #open(name, attribute) {
+    const { builder } = this;
+    switch (name) {
+      case "del": case "moveFrom": case "Fallback":
+        this.#hidden++;
+        break;
+      case "t":
+        this.#inText = true;
+        break;
+      case "tab": case "ptab":
+        builder.space();
+        break;
+      case "br": case "cr":
+        builder.line();
+        break;
+      case "noBreakHyphen":
+        if (this.#hidden === 0) builder.text("-");
+        break;
+      case "pStyle": {
+        const level = this.#styles.get(attribute("val") ?? "");
+        if (level) this.#beginHeading(level);
+        break;
+      }
+      case "outlineLvl":
+        if (/^[0-8]$/.test(attribute("val") ?? "")) this.#beginHeading(Number(attribute("val")) + 1);
+        break;
+      case "tbl":
+        this.#tables++;
+        builder.paragraph();
+        break;
+      case "tr":
+        builder.row();
+        this.#cells.push(0);
+        break;
+      case "tc":
+        if (this.#cells.length > 0 && this.#cells[this.#cells.length - 1]++ > 0) builder.cell();
+        break;
+      case "footnote": case "endnote":
+        this.#separator = (attribute("type") ?? "normal") !== "normal";
+        if (this.#separator) this.#hidden++;
+    }
+  }
+
+  #beginHeading(level) {
+    if (this.#hidden > 0 || this.#heading || this.#tables > 0) return;
+    this.builder.beginHeading(level);
+    this.#heading = true;
+  }
+
+  #close(name) {
+    const { builder } = this;
+    switch (name) {
+      case "del": case "moveFrom": case "Fallback":
+        this.#hidden = Math.max(0, this.#hidden - 1);
+        break;
+      case "t":
+        this.#inText = false;
+        break;
+      case "p":
+        if (this.#heading) builder.endHeading();
+        else if (this.#tables > 0) builder.line();
+        else builder.paragraph();
+        this.#heading = false;
+        break;
+      case "tr":
+        this.#cells.pop();
+        builder.row();
+        break;
+      case "tbl":
+        this.#tables = Math.max(0, this.#tables - 1);
+        builder.paragraph();
+        break;
+      case "footnote": case "endnote":
+        if (this.#separator) this.#hidden = Math.max(0, this.#hidden - 1);
+        this.#separator = false;
+    }
+  }
+}
