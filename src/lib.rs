@@ -14,12 +14,15 @@
 //! | [`store`] | the [`store::Store`] seam: named blocks and one atomic manifest |
 //! | [`index`] | segments, manifest, writer, reader |
 //! | `eval` | (feature `eval`) recall, work and bytes of an index on given data |
+//! | `extract` | (feature `extract`) text and sections out of documents |
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod codec;
 #[cfg(feature = "eval")]
 pub mod eval;
+#[cfg(feature = "extract")]
+pub mod extract;
 pub mod graph;
 pub mod index;
 pub mod model;
