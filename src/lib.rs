@@ -29,6 +29,6 @@ pub mod model;
 pub mod search;
 pub mod store;
 pub mod text;
-#[cfg(all(target_family = "wasm", feature = "web"))]
+#[cfg(all(target_family = "wasm", feature = "browser"))]
 pub mod web;
 mod wire;

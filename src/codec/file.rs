@@ -166,6 +166,26 @@ impl Codec {
         Self::from_bytes(include_bytes!("../../codec/all-minilm-l6-v2.gsc"))
     }
 
+    /// A codec for embeddings of which nothing is known but their dimensions: the axes as they are, all of like
+    /// variance, with the bundled codec's tables. Codes are less exact than a trained codec's, so a search
+    /// recomputes more to find the same.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless `dim` is 1 to 65,535.
+    pub fn plain(dim: usize) -> Result<Self, Error> {
+        if u16::try_from(dim).is_err() || dim == 0 {
+            return Err(Error::Shape {
+                what: "dimensions",
+                found: dim,
+                expected: usize::from(u16::MAX),
+            });
+        }
+        let mut axes = vec![0.0; dim * dim];
+        axes.iter_mut().step_by(dim + 1).for_each(|v| *v = 1.0);
+        let tables = Self::bundled()?.tables;
+        Self::assemble(&vec![0.0; dim], &axes, &vec![1.0; dim], &tables)
+    }
+
     /// SHA-256 of the file: an index names the codec it was made with.
     pub fn id(&self) -> [u8; 32] {
         Sha256::digest(&self.parameters.bytes).into()

@@ -1,7 +1,7 @@
 //! Errors as JavaScript sees them: an `Error` with a stable `code` and whether trying again can help.
 
 use js_sys::Reflect;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 
 use crate::{index, model, store};
 
@@ -81,6 +81,10 @@ impl Thrown for index::Error {
             Self::Damaged { .. } => "corrupted",
             Self::Superseded => "superseded",
             Self::TooLarge { .. } => "too-large",
+            Self::Exists => "already-exists",
+            Self::NoIndex => "not-found",
+            Self::NoText => "no-text",
+            Self::Import(_) => "invalid-import",
             _ => "index-failed",
         }
     }
@@ -89,4 +93,10 @@ impl Thrown for index::Error {
 /// Turns any error of the library into a thrown one.
 pub(super) fn thrown(error: impl Thrown) -> JsValue {
     error.thrown()
+}
+
+/// What a thrown value says.
+pub(super) fn message(thrown: &JsValue) -> String {
+    let message = thrown.dyn_ref::<js_sys::Error>().map(|e| e.message());
+    message.map_or_else(|| format!("{thrown:?}"), String::from)
 }

@@ -1,4 +1,4 @@
-//! The thin wasm-bindgen face, for a Web Worker: plain objects in, plain objects out, errors with a `code`.
+//! The thin wasm-bindgen face: plain objects in, plain objects out, errors with a `code`.
 //!
 //! ```js
 //! const engine = await Engine.open("notes");               // what is stored, without a model
@@ -8,12 +8,24 @@
 //! ```
 //!
 //! Calls that write must not overlap (the worker queues them); searches may run between the batches of an `add`.
+//! Feature `browser` alone has no `load`: the application brings its own embedder (`attach`).
 
+mod documents;
+#[cfg(feature = "encoder")]
+mod encoder;
 mod engine;
 mod error;
+mod fields;
 mod headings;
+mod model;
+#[cfg(not(feature = "encoder"))]
+mod no_encoder;
+mod own;
 mod reporting;
+mod search;
 mod shapes;
+mod storage;
+mod upkeep;
 
 pub use engine::Engine;
 

@@ -7,6 +7,7 @@ use js_sys::{Function, Promise};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
+use super::error::message;
 use crate::model::{Embedder, Embeddings, Error, ModelId, Role};
 use crate::text::Chunker;
 
@@ -74,7 +75,7 @@ impl<E: Embedder> Embedder for Reporting<'_, E> {
                 .done
                 .set(self.progress.done.get() + slice.len());
             let told = self.progress.tell().await;
-            told.map_err(|e| Error::Embedder(format!("the progress callback threw: {e:?}")))?;
+            told.map_err(|e| Error::Embedder(format!("it was stopped: {}", message(&e))))?;
         }
         Ok(Embeddings {
             dim: self.dim(),

@@ -20,9 +20,28 @@ pub(super) struct DocumentIn {
 #[derive(Debug, Serialize)]
 pub(super) struct AddedOut {
     pub id: String,
-    /// `new`, `replaced` or `unchanged`.
+    /// `added`, `replaced`, `unchanged` or `failed`.
     pub outcome: &'static str,
     pub chunks: usize,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<FailureOut>,
+}
+
+/// Why one document could not be added.
+#[derive(Debug, Serialize)]
+pub(super) struct FailureOut {
+    pub code: &'static str,
+    pub message: String,
+}
+
+/// A document as it was added.
+#[derive(Debug, Serialize)]
+pub(super) struct GotOut {
+    pub id: String,
+    pub title: String,
+    pub text: Option<String>,
+    pub metadata: String,
 }
 
 /// A document in the list.
@@ -74,6 +93,7 @@ pub(super) struct StatsOut {
     pub documents: usize,
     pub chunks: usize,
     pub segments: usize,
+    pub removed_chunks: usize,
     pub text_bytes: u64,
     pub bytes: BytesOut,
     pub recovered: Option<String>,
@@ -100,9 +120,9 @@ pub(super) struct BytesOut {
 #[serde(rename_all = "camelCase")]
 pub(super) struct InfoOut<'a> {
     pub version: &'static str,
-    pub backend: &'a crate::model::device::DeviceInfo,
-    /// Lowest cosine to the model's reference vectors.
-    pub self_test: f32,
+    pub backend: BackendOut,
+    /// Lowest cosine to the model's reference vectors; none for the application's own embedder.
+    pub self_test: Option<f32>,
     /// Why better devices were passed over.
     pub rejected: &'a [String],
     pub model: &'a str,
@@ -110,6 +130,36 @@ pub(super) struct InfoOut<'a> {
     pub embedded_passages: usize,
     /// Of those, the ones embedded to be added.
     pub embedded_to_add: usize,
+}
+
+/// What computes the embeddings.
+#[derive(Debug, Serialize)]
+pub(super) struct BackendOut {
+    /// `cpu`, `gpu`, or `own` for the application's embedder.
+    pub kind: &'static str,
+    pub name: String,
+    pub api: String,
+    /// Whether a GPU is emulated on the CPU.
+    pub software: bool,
+}
+
+/// What checking every block found.
+#[derive(Debug, Serialize)]
+pub(super) struct ReportOut {
+    pub blocks: usize,
+    pub bytes: u64,
+    pub damaged: Vec<FindingOut>,
+    pub recovered: Option<String>,
+}
+
+/// A damaged block.
+#[derive(Debug, Serialize)]
+pub(super) struct FindingOut {
+    pub block: String,
+    pub part: &'static str,
+    pub why: &'static str,
+    pub documents: Vec<String>,
+    pub unnamed: usize,
 }
 
 /// A Rust value as a plain object.
