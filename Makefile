@@ -14,7 +14,7 @@ WASM_CLIPPY = $(if $(WASM),/usr/bin/clippy-driver,$(shell rustup which clippy-dr
 DENY := CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 LINT_NATIVE := $(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE)
 
-.PHONY: help demo test test-long setup model native web fmt lint test-native test-web claim bench-wasm
+.PHONY: help demo test test-long setup model native web fmt lint test-native test-mcp test-web claim bench-wasm
 
 help: ## list the targets
 	@awk -F '## ' '/^[a-z-]+:.*## / {split($$1, t, ":"); printf "%-12s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ help: ## list the targets
 demo: setup native model web ## index the samples, ask three questions, serve the page (SERVE=0: do not serve)
 	@scripts/demo.sh $(GOSSAMER)
 
-test: setup fmt lint native model test-native web test-web ## every test, in a real browser with WebGPU too
+test: setup fmt lint native model test-native test-mcp web test-web ## every test, in a real browser with WebGPU too
 
 test-long: setup native model web ## what takes too long for every run: the real model on emulated WebGPU
 	cd wasm-tests && node run.mjs --long
@@ -52,6 +52,9 @@ lint: claim ## clippy on both targets
 
 test-native: claim ## the tests that need no browser
 	$(LINT_NATIVE) cargo test --release --features fault
+
+test-mcp: native ## a session with the protocol's reference client
+	cd tests/mcp && npm ci --ignore-scripts --no-audit --no-fund --silent && GOSSAMER=$(GOSSAMER) npm test --silent
 
 test-web: ## the tests in Chromium
 	cd wasm-tests && npm test --silent

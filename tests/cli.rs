@@ -4,50 +4,11 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
 
+mod command;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-use serde_json::Value;
-
-/// A folder that is removed when the test ends.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("gossamer-cli-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str, text: impl AsRef<[u8]>) {
-        let path = self.0.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn gossamer(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_gossamer"))
-        .args(args)
-        .current_dir(folder)
-        .output()
-        .unwrap()
-}
-
-fn json(folder: &Path, args: &[&str]) -> Value {
-    let output = gossamer(folder, args);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {error}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use command::{Folder, PATIENCE, Running, command, gossamer, index, json, list};
 
 #[test]
 fn a_folder_is_indexed_searched_and_followed_as_it_changes() {
@@ -60,7 +21,7 @@ fn a_folder_is_indexed_searched_and_followed_as_it_changes() {
         "docs/sea.txt",
         "The lighthouse keeper trimmed the wick before dusk — at 7 °C.\n",
     );
-    folder.file("docs/picture.png", [0x89, 0x50]);
+    folder.file("docs/picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
     let index = |extra: &[&str]| {
         let mut args = vec![
             "index",
@@ -151,20 +112,177 @@ fn indexing_from_another_place_removes_nothing() {
 }
 
 #[test]
-fn a_file_that_is_no_text_is_named_and_the_rest_is_indexed() {
-    let folder = Folder::new("latin1");
+fn a_file_that_cannot_be_read_is_named_and_the_rest_is_indexed() {
+    let folder = Folder::new("unreadable");
     folder.file("docs/good.txt", "Volcanoes erupt when magma rises.");
-    folder.file("docs/latin1.txt", b"caf\xe9");
+    folder.file("docs/broken.docx", "This is no archive.");
+    folder.file("docs/picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
     let args = ["index", "docs", "--index", "idx", "--backend", "cpu"];
     let output = gossamer(&folder.0, &args);
     assert_eq!(output.status.code(), Some(3));
     let error = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        error.contains("docs/latin1.txt") && error.contains("UTF-8"),
-        "{error}"
+    assert!(error.contains("not read: docs/broken.docx"), "{error}");
+    assert!(!error.contains("picture"), "{error}");
+    assert_eq!(list(&folder.0), ["docs/good.txt"]);
+}
+
+#[test]
+fn globs_types_and_sizes_choose_the_files() {
+    let folder = Folder::new("choose");
+    folder.file("docs/a.md", "# A\n\nAlpacas hum.");
+    folder.file("docs/b.txt", "Bison graze.");
+    folder.file("docs/long.md", "Camels walk. ".repeat(100));
+    folder.file("docs/drafts/d.md", "Deer leap.");
+    folder.file("docs/deep/e.md", "Eels swim.");
+    let chosen = |more: &[&str]| {
+        let mut args = vec![
+            "index",
+            "docs",
+            "--index",
+            "idx",
+            "--backend",
+            "cpu",
+            "--json",
+        ];
+        args.extend(more);
+        let _ = fs::remove_dir_all(folder.0.join("idx"));
+        let report = json(&folder.0, &args);
+        (list(&folder.0), report["skipped"].as_u64().unwrap())
+    };
+    let (ids, skipped) = chosen(&[
+        "--include",
+        "*.md",
+        "--exclude",
+        "drafts/",
+        "--max-size",
+        "1kB",
+    ]);
+    assert_eq!(ids, ["docs/a.md", "docs/deep/e.md"]);
+    // A folder that is excluded is not entered, so its files are not counted.
+    assert_eq!(skipped, 2);
+    assert_eq!(
+        chosen(&["--type", "text"]),
+        (vec!["docs/b.txt".to_owned()], 4)
     );
-    let list = json(&folder.0, &["list", "--index", "idx", "--json"]);
-    assert_eq!(list, serde_json::json!(["docs/good.txt"]));
+    assert_eq!(
+        gossamer(
+            &folder.0,
+            &["index", "docs", "--index", "x", "--include", "["]
+        )
+        .status
+        .code(),
+        Some(2)
+    );
+    assert_eq!(
+        gossamer(
+            &folder.0,
+            &["index", "docs", "--index", "x", "--type", "exe"]
+        )
+        .status
+        .code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn a_file_that_was_only_touched_is_unchanged() {
+    let folder = Folder::new("touched");
+    folder.file("docs/a.md", "# Lichen\n\nA fungus and an alga live as one.");
+    assert_eq!(index(&folder.0)["new"], 1);
+    let file = fs::File::options()
+        .append(true)
+        .open(folder.0.join("docs/a.md"))
+        .unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
+    let again = index(&folder.0);
+    assert_eq!(
+        (&again["replaced"], &again["unchanged"]),
+        (&0.into(), &1.into())
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_import_killed_midway_goes_on_from_its_last_commit() {
+    let folder = Folder::new("killed");
+    for i in 0..400 {
+        folder.file(&format!("docs/{i:03}.txt"), format!("Note {i}."));
+    }
+    let args = ["index", "docs", "--index", "idx", "--backend", "cpu"];
+    let mut process = Running::start(command(&folder.0, &args));
+    // Generation 1 is empty; 256 chunks make generation 2.
+    let commit = folder.0.join("idx/manifest-0000000000000002");
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !commit.exists() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "nothing was committed"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    process.0.kill().unwrap();
+    process.0.wait().unwrap();
+    let resumed = index(&folder.0);
+    let (new, unchanged) = (
+        resumed["new"].as_u64().unwrap(),
+        resumed["unchanged"].as_u64().unwrap(),
+    );
+    assert_eq!(new + unchanged, 400);
+    assert!(
+        (256..400).contains(&unchanged),
+        "{unchanged} were committed before the kill"
+    );
+    assert_eq!(
+        json(&folder.0, &["verify", "--index", "idx", "--json"])["clean"],
+        true
+    );
+}
+
+#[test]
+fn shells_and_man_know_every_command() {
+    let folder = Folder::new("shell");
+    let said = |args: &[&str]| String::from_utf8(gossamer(&folder.0, args).stdout).unwrap();
+    let help = said(&["--help"]);
+    let commands: Vec<&str> = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .map_while(|line| {
+            line.trim()
+                .split(' ')
+                .next()
+                .filter(|word| !word.is_empty())
+        })
+        .filter(|word| *word != "help")
+        .collect();
+    assert!(
+        commands.contains(&"serve") && commands.len() > 15,
+        "{commands:?}"
+    );
+    gossamer(&folder.0, &["man", "pages"]);
+    let completions = said(&["completions", "bash"]);
+    for name in commands {
+        assert!(completions.contains(name), "{name}");
+        let page = fs::read_to_string(folder.0.join(format!("pages/gossamer-{name}.1"))).unwrap();
+        assert!(page.contains(".TH gossamer-"), "{name}");
+    }
+    assert!(said(&["man"]).contains(".TH gossamer 1"));
+}
+
+#[test]
+fn the_doctor_says_what_works_and_what_is_used() {
+    let folder = Folder::new("doctor");
+    let report = json(&folder.0, &["doctor", "--json"]);
+    let cpu = &report["backends"][0];
+    assert_eq!(cpu["backend"]["kind"], "cpu");
+    assert!(cpu["self_test"].as_f64().unwrap() > 0.999);
+    assert!(
+        cpu["passages_per_second"].as_f64().unwrap() > 0.0
+            && cpu["query_ms"].as_f64().unwrap() > 0.0
+    );
+    assert!(report["used"] == "cpu" || report["used"] == "gpu");
+    assert!(!report["why"].as_str().unwrap().is_empty());
 }
 
 #[test]
@@ -297,23 +415,30 @@ fn an_index_is_judged_against_exact_search_on_questions_of_ones_own() {
 #[test]
 fn mistakes_are_told_and_make_nothing() {
     let folder = Folder::new("mistakes");
-    let fails = |args: &[&str], words: &str| {
+    let fails = |args: &[&str], words: &str, code: i32| {
         let output = gossamer(&folder.0, args);
         let error = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {error}");
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {error}");
         assert!(error.contains(words), "{args:?}: {error}");
     };
-    fails(&["search", "x", "--index", "nowhere"], "nowhere");
-    fails(&["stats", "--index", "nowhere"], "nowhere");
+    fails(&["search", "x", "--index", "nowhere"], "nowhere", 4);
+    fails(&["stats", "--index", "nowhere"], "nowhere", 4);
     fails(
         &["index", "nowhere", "--index", "idx"],
         "no such file or folder",
+        4,
     );
     fs::create_dir(folder.0.join("empty")).unwrap();
     fails(
         &["index", "empty", "--index", "idx"],
-        "no text or Markdown files",
+        "no files to index",
+        4,
     );
-    fails(&["search", "x", "--index", "empty"], "no index");
-    assert!(!folder.0.join("nowhere").exists() && !folder.0.join("idx").exists());
+    fails(&["search", "x", "--index", "empty"], "no index", 4);
+    fails(&["frobnicate"], "frobnicate", 2);
+    folder.file("docs/a.txt", "Otters hold hands.");
+    index(&folder.0);
+    let absent = ["remove", "docs/b.txt", "--index", "idx", "--backend", "cpu"];
+    fails(&absent, "docs/b.txt", 3);
+    assert!(!folder.0.join("nowhere").exists());
 }

@@ -1,7 +1,7 @@
 //! The commands about an index as it is: stats, list, remove, verify, compact, export, import.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,11 +9,15 @@ use gossamer::index::{Index, Stats, WriterOptions};
 use gossamer::store::{self, Files};
 use serde_json::{Value, json};
 
-use crate::error::{Failure, at};
+use crate::error::{Failure, at, code};
 use crate::{DeviceOption, Place, model, output};
 
-async fn open(place: &Place) -> Result<Index<Files>, Failure> {
-    Ok(Index::open(Files::open(&place.index)?).await?)
+/// Opens the index that was named.
+pub async fn open(folder: &Path) -> Result<Index<Files>, Failure> {
+    if !folder.is_dir() {
+        return Err(Failure::NoSuchPath(folder.to_owned()));
+    }
+    Ok(Index::open(Files::open(folder)?).await?)
 }
 
 /// Sizes as JSON, the same for every command.
@@ -71,7 +75,7 @@ pub fn print_stats(stats: &Stats) {
 }
 
 pub async fn stats(place: &Place) -> Result<ExitCode, Failure> {
-    let stats = open(place).await?.snapshot().stats();
+    let stats = open(&place.index).await?.snapshot().stats();
     if place.json {
         output::json(&stats_json(&stats))?;
     } else {
@@ -81,12 +85,15 @@ pub async fn stats(place: &Place) -> Result<ExitCode, Failure> {
 }
 
 pub async fn list(place: &Place) -> Result<ExitCode, Failure> {
-    let mut ids = open(place).await?.snapshot().ids().await?;
+    let mut ids = open(&place.index).await?.snapshot().ids().await?;
     ids.sort_unstable();
     if place.json {
         output::json(&ids)?;
     } else {
-        ids.iter().for_each(|id| println!("{id}"));
+        let mut out = io::stdout().lock();
+        for id in &ids {
+            writeln!(out, "{id}")?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -96,7 +103,7 @@ pub async fn remove(
     device: &DeviceOption,
     ids: &[String],
 ) -> Result<ExitCode, Failure> {
-    let index = open(place).await?;
+    let index = open(&place.index).await?;
     let encoder = model::open(device.choice()).await?;
     let mut writer = index.writer(WriterOptions::default()).await?;
     let (removed, absent): (Vec<_>, Vec<_>) = ids.iter().partition(|id| writer.remove(id));
@@ -109,11 +116,15 @@ pub async fn remove(
             .iter()
             .for_each(|id| eprintln!("not in the index: {id}"));
     }
-    Ok(ExitCode::from(u8::from(!absent.is_empty()) * 3))
+    Ok(ExitCode::from(if absent.is_empty() {
+        0
+    } else {
+        code::PARTLY
+    }))
 }
 
 pub async fn verify(place: &Place) -> Result<ExitCode, Failure> {
-    let report = open(place).await?.snapshot().verify().await?;
+    let report = open(&place.index).await?.snapshot().verify().await?;
     if place.json {
         let damaged: Vec<_> = report
             .damaged
@@ -157,7 +168,7 @@ pub async fn verify(place: &Place) -> Result<ExitCode, Failure> {
 }
 
 pub async fn compact(place: &Place) -> Result<ExitCode, Failure> {
-    let index = open(place).await?;
+    let index = open(&place.index).await?;
     index
         .writer(WriterOptions::default())
         .await?
@@ -167,7 +178,7 @@ pub async fn compact(place: &Place) -> Result<ExitCode, Failure> {
 }
 
 pub async fn export(place: &Place, file: &Path) -> Result<ExitCode, Failure> {
-    let index = open(place).await?;
+    let index = open(&place.index).await?;
     // A half-written export never has the final name.
     let part = file.with_extension("part");
     let mut out = fs::File::create(&part).map_err(at(&part))?;

@@ -8,12 +8,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use gossamer::index::{Index, SearchOptions};
+use gossamer::index::SearchOptions;
 use gossamer::model::{Embedder, Embeddings, Encoder, Error, ModelId, Role};
-use gossamer::store::Files;
 use serde_json::{Value, json};
 
-use crate::documents::stats_json;
+use crate::documents::{self, stats_json};
 use crate::error::{Failure, at};
 use crate::{DeviceOption, model, output};
 
@@ -93,7 +92,7 @@ pub async fn run(arguments: Vec<String>) -> Result<ExitCode, Failure> {
         Err(e) => e.exit(),
     };
     let questions = read(&options.questions)?;
-    let index = Index::open(Files::open(&options.index)?).await?;
+    let index = documents::open(&options.index).await?;
     let encoder = model::open(options.device.choice()).await?;
     let embedder = Remembering {
         encoder: &encoder,

@@ -1,16 +1,27 @@
 //! `gossamer`: private semantic search on this machine. Words and options are those of the library.
 //!
-//! Exit codes: 0 done; 1 it failed; 2 wrong usage; 3 some files could not be read, the rest is done.
+//! Exit codes are in [`error::code`] and `docs/command.md`.
 #![forbid(unsafe_code)]
 
+mod ask;
+mod calibration;
+mod doctor;
 mod documents;
+mod engine;
 mod error;
 mod eval;
 mod eval_index;
+mod hits;
+mod import;
 mod index;
+mod mcp;
 mod model;
 mod output;
 mod search;
+mod serve;
+mod shell;
+mod speed;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,8 +33,11 @@ use error::Failure;
 
 /// Private semantic search over your own documents. Nothing leaves this machine.
 #[derive(Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(name = "gossamer", version, max_term_width = 100)]
 struct Cli {
+    /// Neither notes nor progress on standard error; results and errors stay
+    #[arg(long, short, global = true)]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -33,10 +47,18 @@ enum Command {
     /// Fetch, list or verify the embedding model
     #[command(subcommand)]
     Model(model::Command),
-    /// Index the text and Markdown files of folders, or bring an index up to date with them
+    /// Index the documents of folders, or bring an index up to date with them
     Index(index::Options),
+    /// Keep an index as its folders are, for as long as this runs
+    Watch(watch::Options),
     /// Find the passages that answer a question
     Search(search::Options),
+    /// Serve an index over HTTP, for this machine's programs and browsers
+    Serve(serve::Options),
+    /// Offer an index to assistants over the Model Context Protocol (stdio)
+    Mcp(mcp::Options),
+    /// Answer a question in words, with a chat model of your choice; off unless one is named
+    Ask(ask::Options),
     /// Show how large an index is, part by part
     Stats(Place),
     /// List the documents of an index
@@ -71,10 +93,19 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Show adapters, self-test and speed of each backend, and which will be used and why
+    Doctor(doctor::Options),
+    /// Print completions for a shell
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page, or write one for every command into a folder
+    Man {
+        /// Folder for the pages
+        folder: Option<PathBuf>,
+    },
 }
 
 /// Where an index is, and how to answer.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub struct Place {
     /// Folder of the index
     #[arg(long, value_name = "PATH")]
@@ -110,12 +141,18 @@ impl DeviceOption {
 }
 
 fn main() -> ExitCode {
-    let result = pollster::block_on(run(Cli::parse().command));
+    let cli = Cli::parse();
+    if cli.quiet {
+        output::be_quiet();
+    }
+    let result = pollster::block_on(run(cli.command));
     match result {
         Ok(code) => code,
+        // Who reads the output has seen enough.
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("gossamer: {failure}");
-            ExitCode::from(1)
+            failure.code()
         }
     }
 }
@@ -124,7 +161,14 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Model(command) => model::run(command),
         Command::Index(options) => index::run(options).await,
+        Command::Watch(options) => watch::run(options).await,
         Command::Search(options) => search::run(options).await,
+        Command::Serve(options) => serve::run(options),
+        Command::Mcp(options) => mcp::run(options),
+        Command::Ask(options) => ask::run(options).await,
+        Command::Doctor(options) => doctor::run(options).await,
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { folder } => shell::man(folder),
         Command::Eval(options) => eval::run(options).await,
         Command::Stats(place) => documents::stats(&place).await,
         Command::List(place) => documents::list(&place).await,

@@ -5,22 +5,28 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use gossamer::model::device::Choice;
+use gossamer::model::device::{Choice, gpu};
 use gossamer::model::fetch::{self, FileState};
 use gossamer::model::pinned::{ALL_MINILM_L6_V2, PinnedModel};
 use gossamer::model::{Encoder, Error, ModelFiles};
 use serde_json::json;
 
+use crate::calibration::Calibration;
 use crate::error::{Failure, at};
 use crate::output;
+use crate::speed::Speed;
 
 /// The one model so far.
-const MODEL: &PinnedModel = &ALL_MINILM_L6_V2;
+pub const MODEL: &PinnedModel = &ALL_MINILM_L6_V2;
 
 #[derive(Subcommand)]
 pub enum Command {
     /// Make every file of the model present and verified; resumes where it was interrupted
-    Fetch,
+    Fetch {
+        /// Print one JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
     /// Show which models are known and whether they are here
     List {
         /// Print one JSON object instead of text
@@ -28,16 +34,21 @@ pub enum Command {
         json: bool,
     },
     /// Check every byte of the model against its pinned hashes
-    Verify,
+    Verify {
+        /// Print one JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
 }
 
-fn folder() -> PathBuf {
+/// Where its files are.
+pub fn folder() -> PathBuf {
     fetch::model_home().join(MODEL.folder)
 }
 
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Fetch => {
+        Command::Fetch { json } => {
             let total = MODEL.files.iter().map(|f| f.bytes).sum();
             let bar = output::bytes_bar(total);
             let mut finished = 0;
@@ -52,11 +63,15 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
                 bar.set_position(finished + p.done);
             })?;
             bar.finish_and_clear();
-            println!(
-                "{} is here and verified: {}",
-                MODEL.name,
-                folder().display()
-            );
+            if json {
+                output::json(&json!({"name": MODEL.name, "folder": folder()}))?;
+            } else {
+                println!(
+                    "{} is here and verified: {}",
+                    MODEL.name,
+                    folder().display()
+                );
+            }
         }
         Command::List { json } => {
             let mut files = MODEL.files.iter().map(|f| folder().join(f.name));
@@ -71,18 +86,27 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
                 println!("{}  {}  {state}", MODEL.name, output::size(bytes));
             }
         }
-        Command::Verify => {
+        Command::Verify { json } => {
             let mut bad = 0;
+            let mut files = Vec::new();
             for file in &MODEL.files {
                 let state = fetch::check(&folder(), file)?;
                 bad += usize::from(state != FileState::Whole);
-                match state {
-                    FileState::Whole => println!("whole    {}", file.name),
-                    FileState::Missing => println!("missing  {}", file.name),
-                    FileState::Damaged { got } => {
-                        println!("damaged  {} (SHA-256 {got})", file.name)
-                    }
+                let (word, got) = match state {
+                    FileState::Whole => ("whole", None),
+                    FileState::Missing => ("missing", None),
+                    FileState::Damaged { got } => ("damaged", Some(got)),
+                };
+                if !json {
+                    let hash = got
+                        .as_ref()
+                        .map_or_else(String::new, |got| format!(" (SHA-256 {got})"));
+                    println!("{word:8} {}{hash}", file.name);
                 }
+                files.push(json!({"file": file.name, "state": word, "sha256": got}));
+            }
+            if json {
+                output::json(&json!({"name": MODEL.name, "whole": bad == 0, "files": files}))?;
             }
             if bad > 0 {
                 return Err(Failure::ModelNotWhole(bad));
@@ -92,8 +116,57 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the model on a device, and says on standard error why a GPU was passed over.
+/// The model's files that are not here.
+pub fn missing() -> Vec<&'static str> {
+    let names = MODEL.files.iter().map(|f| f.name);
+    names
+        .filter(|name| !folder().join(name).is_file())
+        .collect()
+}
+
+/// Opens the model on the device asked for. `Auto` takes the faster one of CPU and a real GPU: as remembered, or
+/// measured now and remembered.
 pub async fn open(choice: Choice) -> Result<Encoder, Failure> {
+    if choice != Choice::Auto {
+        return open_exactly(choice).await;
+    }
+    let adapters = gpu::adapters().await;
+    let Some(adapter) = adapters.iter().find(|a| !a.software) else {
+        return open_exactly(Choice::Cpu).await;
+    };
+    if let Some(known) = Calibration::remembered(MODEL, adapter) {
+        match open_exactly(known.faster()).await {
+            // It worked when it was measured; something changed.
+            Err(Failure::Model(e @ Error::Device { .. })) if known.faster() == Choice::Gpu => {
+                output::note(format_args!("{e}; using the CPU"));
+                return open_exactly(Choice::Cpu).await;
+            }
+            opened => return opened,
+        }
+    }
+    let gpu = match open_exactly(Choice::Gpu).await {
+        Err(Failure::Model(e @ Error::Device { .. })) => {
+            output::note(format_args!("{e}; using the CPU"));
+            return open_exactly(Choice::Cpu).await;
+        }
+        opened => opened?,
+    };
+    output::note(format_args!(
+        "measuring {} against the CPU, once",
+        adapter.name
+    ));
+    let cpu = open_exactly(Choice::Cpu).await?;
+    let (of_cpu, of_gpu) = (Speed::of(&cpu).await?, Speed::of(&gpu).await?);
+    let calibration = Calibration::new(MODEL, adapter, of_cpu, of_gpu);
+    calibration.remember()?;
+    Ok(match calibration.faster() {
+        Choice::Cpu => cpu,
+        _ => gpu,
+    })
+}
+
+/// Opens the model on one device, or fails.
+pub async fn open_exactly(choice: Choice) -> Result<Encoder, Failure> {
     let read = |name: &str| {
         let path = folder().join(name);
         if !path.exists() {

@@ -1,11 +1,28 @@
 //! How results are printed: plain text for people, JSON for programs, progress bars on a terminal.
 
-use std::io::{self, Write};
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::error::Failure;
+
+/// Whether notes and bars are left out.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Leaves out notes and progress from here on.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Says something beside the result, on standard error.
+pub fn note(words: fmt::Arguments<'_>) {
+    if !QUIET.load(Ordering::Relaxed) {
+        eprintln!("{words}");
+    }
+}
 
 /// Prints one JSON object and a newline.
 pub fn json(value: &impl Serialize) -> Result<(), Failure> {
@@ -21,7 +38,19 @@ pub fn bytes_bar(total: u64) -> ProgressBar {
         "{msg:28!} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
     )
     .unwrap_or_else(|_| ProgressStyle::default_bar());
+    if QUIET.load(Ordering::Relaxed) {
+        return ProgressBar::hidden();
+    }
     ProgressBar::new(total).with_style(style)
+}
+
+/// Emphasis, if standard output is a terminal and nobody set NO_COLOR (no-color.org).
+pub fn bold(text: &str) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    if plain || !io::stdout().is_terminal() {
+        return text.to_owned();
+    }
+    format!("\x1b[1m{text}\x1b[0m")
 }
 
 /// Bytes for people, decimal units.

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use gossamer::index::{Index, SearchOptions, SearchResult};
-use gossamer::store::Files;
+use gossamer::index::{SearchOptions, SearchResult};
 use serde_json::json;
 
 use crate::error::Failure;
-use crate::{DeviceOption, model, output};
+use crate::{DeviceOption, documents, model, output};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -32,7 +31,7 @@ pub struct Options {
 }
 
 pub async fn run(options: Options) -> Result<ExitCode, Failure> {
-    let index = Index::open(Files::open(&options.index)?).await?;
+    let index = documents::open(&options.index).await?;
     let encoder = model::open(options.device.choice()).await?;
     let start = Instant::now();
     let result = index
