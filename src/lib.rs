@@ -7,7 +7,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`text`] | chunking with exact offsets, block-compressed text |
-//! | [`model`] | the [`model::Embedder`] seam; tokenizer and BERT in Burn on CPU or GPU |
+//! | [`model`] | the [`model::Embedder`] seam; tokenizer and BERT, on our own kernels on the CPU, in Burn on a GPU |
 //! | [`codec`] | short codes and their asymmetric scores |
 //! | [`graph`] | building, pruning, compressing and walking the proximity graph |
 //! | [`search`] | the search state machine: asks for embeddings, is given scores; no I/O |
@@ -15,7 +15,8 @@
 //! | [`index`] | segments, manifest, writer, reader |
 //! | `eval` | (feature `eval`) recall, work and bytes of an index on given data |
 //! | `extract` | (feature `extract`) text and sections out of documents |
-#![forbid(unsafe_code)]
+// Allowed in one module per instruction set, `model::kernels::arch`.
+#![deny(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod codec;

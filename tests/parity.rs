@@ -11,9 +11,9 @@ use gossamer::model::device::Choice;
 use gossamer::model::tokenizer::Overflow;
 use gossamer::model::{Embedder, Error, Role};
 
-/// Issue figures: cosine at least this, and every component within [`MAX_DIFFERENCE`].
-const MIN_COSINE: f64 = 0.9999;
-const MAX_DIFFERENCE: f64 = 1e-3;
+/// What the reference's authors ask of a sound port in f32; 4e-7 is seen.
+const MIN_COSINE: f64 = 0.99999;
+const MAX_DIFFERENCE: f64 = 1e-5;
 
 fn assert_parity(choice: Choice, kind: &str) {
     let encoder = open_encoder(choice);

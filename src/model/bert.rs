@@ -20,8 +20,8 @@ struct Norm {
 impl Norm {
     fn load(w: &Weights, name: &str, config: &BertConfig, device: &Device) -> Result<Self, Error> {
         Ok(Self {
-            gamma: w.vector(&format!("{name}.weight"), config.hidden_size, device)?,
-            beta: w.vector(&format!("{name}.bias"), config.hidden_size, device)?,
+            gamma: vector(w, &format!("{name}.weight"), config.hidden_size, device)?,
+            beta: vector(w, &format!("{name}.bias"), config.hidden_size, device)?,
             epsilon: config.layer_norm_eps,
         })
     }
@@ -37,7 +37,14 @@ struct Linear {
     bias: Tensor<1>,
 }
 
+fn vector(w: &Weights, name: &str, len: usize, device: &Device) -> Result<Tensor<1>, Error> {
+    let values = w.values(name, &[len])?;
+    Ok(Tensor::from_data(TensorData::new(values, [len]), device))
+}
+
 impl Linear {
+    /// One linear layer, or several that share their input, fused side by side: PyTorch's `[out, in]` matrices
+    /// become one `[in, sum of out]`.
     fn load(
         w: &Weights,
         names: &[&str],
@@ -45,8 +52,22 @@ impl Linear {
         output: usize,
         device: &Device,
     ) -> Result<Self, Error> {
-        let (weight, bias) = w.linear(names, input, output, device)?;
-        Ok(Self { weight, bias })
+        let width = output * names.len();
+        let mut matrix = vec![0f32; input * width];
+        let mut bias = Vec::with_capacity(width);
+        for (part, name) in names.iter().enumerate() {
+            let rows = w.values(&format!("{name}.weight"), &[output, input])?;
+            for (o, row) in rows.chunks_exact(input).enumerate() {
+                for (i, &value) in row.iter().enumerate() {
+                    matrix[i * width + part * output + o] = value;
+                }
+            }
+            bias.extend(w.values(&format!("{name}.bias"), &[output])?);
+        }
+        Ok(Self {
+            weight: Tensor::from_data(TensorData::new(matrix, [input, width]), device),
+            bias: Tensor::from_data(TensorData::new(bias, [width]), device),
+        })
     }
 
     fn apply(&self, x: Tensor<3>) -> Tensor<3> {

@@ -1,9 +1,6 @@
 //! Devices: which one runs the encoder, chosen by asking, and described so that people can be told.
 
-use burn::tensor::Device;
 use serde::Serialize;
-
-use super::Error;
 
 /// Which backend the caller wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -30,30 +27,15 @@ pub struct DeviceInfo {
     pub software: bool,
 }
 
-/// An opened device with its limits on batch size.
+/// An opened GPU with its limits on batch size.
+#[cfg(feature = "gpu")]
 pub struct Opened {
     /// Burn's handle.
-    pub device: Device,
+    pub device: burn::tensor::Device,
     /// For people and reports.
     pub info: DeviceInfo,
     /// Padded tokens per batch: beyond this a batch gains nothing, or does not fit.
     pub token_budget: usize,
-}
-
-/// Opens the CPU; always possible.
-#[cfg(feature = "cpu")]
-pub fn cpu() -> Opened {
-    Opened {
-        device: Device::flex(),
-        info: DeviceInfo {
-            kind: "cpu",
-            name: "Burn flex".into(),
-            api: "none".into(),
-            software: false,
-        },
-        // Larger batches fall out of the cache.
-        token_budget: 2048,
-    }
 }
 
 /// The GPU through wgpu.
@@ -65,7 +47,10 @@ pub mod gpu {
         InstanceDescriptor, MemoryHints, PowerPreference, RequestAdapterOptions, Trace,
     };
 
-    use super::{Device, DeviceInfo, Error, Opened};
+    use burn::tensor::Device;
+
+    use super::{DeviceInfo, Opened};
+    use crate::model::Error;
 
     /// Storage-buffer binding that the word table of MiniLM (47 MB in f32) needs, with room for activations.
     const MIN_BINDING: u64 = 64 << 20;

@@ -2,17 +2,16 @@
 
 use sha2::{Digest, Sha256};
 
-use super::batch;
-use super::bert::Bert;
 use super::config::{BertConfig, SentenceConfig};
-use super::device::{self, Choice, DeviceInfo, Opened};
+use super::convert::Precision;
+use super::cpu::CpuBert;
+use super::device::{Choice, DeviceInfo};
+use super::gpu::Gpu;
+use super::kernels::Isa;
 use super::selftest;
 use super::tokenizer::{Overflow, Tokenizer};
 use super::weights::Weights;
 use super::{Embedder, Embeddings, Error, ModelId, Role};
-
-/// Rows per padded batch at most.
-const MAX_ROWS: usize = 64;
 
 /// The files of a model as bytes.
 #[derive(Clone, Copy)]
@@ -29,14 +28,15 @@ pub struct ModelFiles<'a> {
     pub weights: &'a [u8],
 }
 
-/// BERT with mean pooling on one device.
+/// BERT with mean pooling, on a GPU if one was opened, otherwise on the CPU.
 pub struct Encoder {
     id: ModelId,
     tokenizer: Tokenizer,
-    bert: Bert,
+    cpu: CpuBert,
+    gpu: Option<Gpu>,
     dim: usize,
-    token_budget: usize,
-    info: DeviceInfo,
+    precision: Precision,
+    cpu_info: DeviceInfo,
     self_test: f32,
     rejected: Vec<String>,
 }
@@ -48,76 +48,75 @@ impl Encoder {
     /// # Errors
     /// Damaged or unsupported files; with an explicit choice, a device that is missing or computes wrong values.
     pub async fn open(files: ModelFiles<'_>, choice: Choice) -> Result<Self, Error> {
-        let mut rejected = Vec::new();
+        let config = BertConfig::from_json(files.config)?;
+        let tokenizer = tokenizer(files, &config)?;
+        let weights = Weights::parse(files.weights)?;
+        let isa = Isa::detect();
+        let mut encoder = Self {
+            id: ModelId {
+                name: files.name.into(),
+                // Converted weights are the same model.
+                sha256: weights
+                    .source()
+                    .unwrap_or_else(|| Sha256::digest(files.weights).into()),
+            },
+            tokenizer,
+            cpu: CpuBert::load(&config, &weights, isa)?,
+            gpu: None,
+            dim: config.hidden_size,
+            precision: weights.precision(),
+            cpu_info: DeviceInfo {
+                kind: "cpu",
+                name: format!("CPU, {}", isa.name()),
+                api: "none".into(),
+                software: false,
+            },
+            self_test: 0.0,
+            rejected: Vec::new(),
+        };
         if choice != Choice::Cpu {
-            match Self::open_gpu(files, choice).await {
-                Ok(encoder) => return Ok(encoder),
+            let tried = match Gpu::open(&config, &weights, choice).await {
+                Ok(gpu) => {
+                    encoder.gpu = Some(gpu);
+                    encoder.test().await
+                }
+                Err(e) => Err(e),
+            };
+            match tried {
+                Ok(()) => return Ok(encoder),
                 Err(e @ Error::Device { .. }) if choice == Choice::Auto => {
-                    rejected.push(e.to_string());
+                    encoder.gpu = None;
+                    encoder.rejected.push(e.to_string());
                 }
                 Err(e) => return Err(e),
             }
         }
-        let mut encoder = Self::open_cpu(files).await?;
-        encoder.rejected = rejected;
+        encoder.test().await?;
         Ok(encoder)
     }
 
-    async fn on(files: ModelFiles<'_>, opened: Opened) -> Result<Self, Error> {
-        let config = BertConfig::from_json(files.config)?;
-        let mut max_tokens = config.max_position_embeddings;
-        if let Some(json) = files.sentence {
-            let sentence: SentenceConfig =
-                serde_json::from_slice(json).map_err(|e| Error::Damaged {
-                    file: "sentence_bert_config.json".into(),
-                    why: e.to_string(),
-                })?;
-            max_tokens = max_tokens.min(sentence.max_seq_length);
-        }
-        if max_tokens < 8 {
-            return Err(Error::Damaged {
-                file: "sentence_bert_config.json".into(),
-                why: format!("{max_tokens} tokens are too few to hold any text"),
-            });
-        }
-        let tokenizer = Tokenizer::from_json(files.tokenizer, max_tokens)?;
-        if tokenizer.vocab_size() > config.vocab_size {
-            return Err(Error::Damaged {
-                file: "tokenizer.json".into(),
-                why: format!(
-                    "it has {} tokens, the word table {} rows",
-                    tokenizer.vocab_size(),
-                    config.vocab_size
-                ),
-            });
-        }
-        let weights = Weights::parse(files.weights)?;
-        let mut encoder = Self {
-            id: ModelId {
-                name: files.name.into(),
-                sha256: Sha256::digest(files.weights).into(),
-            },
-            tokenizer,
-            bert: Bert::load(&config, &weights, &opened.device)?,
-            dim: config.hidden_size,
-            token_budget: opened.token_budget,
-            info: opened.info,
-            self_test: 0.0,
-            rejected: Vec::new(),
-        };
-        let got = encoder.embed(Role::Passage, &selftest::SENTENCES).await?;
-        let reference = selftest::reference(&encoder.id.sha256);
-        encoder.self_test =
-            selftest::judge(&got, reference.as_ref()).map_err(|why| Error::Device {
-                device: encoder.info.name.clone(),
-                why: format!("self-test failed: {why}"),
-            })?;
-        Ok(encoder)
+    /// The self-test on the device in use.
+    async fn test(&mut self) -> Result<(), Error> {
+        let got = self.embed(Role::Passage, &selftest::SENTENCES).await?;
+        let reference = selftest::reference(&self.id.sha256);
+        let judged = selftest::judge(&got, reference.as_ref(), self.precision);
+        self.self_test = judged.map_err(|why| self.failed(format!("self-test failed: {why}")))?;
+        Ok(())
     }
 
     /// What it runs on.
     pub fn info(&self) -> &DeviceInfo {
-        &self.info
+        self.gpu.as_ref().map_or(&self.cpu_info, Gpu::info)
+    }
+
+    /// How the weights are stored.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Bytes of weights in this process's memory.
+    pub fn weight_bytes(&self) -> usize {
+        self.cpu.bytes()
     }
 
     /// Lowest cosine to the reference in the self-test (1 for a model without a reference).
@@ -137,43 +136,26 @@ impl Encoder {
 
     /// Embeds token lists (with special tokens, each within the model's limit), in order.
     ///
-    /// Cost: a forward pass over the padded tokens; one read-back per batch. Texts of like length share a batch.
+    /// Cost: a forward pass over the tokens; on a GPU one read-back per padded batch of texts of like length.
     pub async fn embed_tokens(&self, tokens: &[Vec<u32>]) -> Result<Embeddings, Error> {
-        let lengths: Vec<usize> = tokens.iter().map(Vec::len).collect();
-        if let Some(index) = lengths
-            .iter()
-            .position(|&n| n == 0 || n > self.tokenizer.max_tokens())
-        {
+        let limit = self.tokenizer.max_tokens();
+        let wrong = |ids: &Vec<u32>| ids.is_empty() || ids.len() > limit;
+        if let Some(index) = tokens.iter().position(wrong) {
             return Err(Error::TooLong {
                 index,
-                tokens: lengths[index],
-                limit: self.tokenizer.max_tokens(),
+                tokens: tokens[index].len(),
+                limit,
             });
         }
-        let mut values = vec![0f32; tokens.len() * self.dim];
-        for batch in batch::plan(&lengths, self.token_budget, MAX_ROWS) {
-            let mut ids = vec![0i32; batch.rows.len() * batch.width];
-            let mut row_lengths = Vec::with_capacity(batch.rows.len());
-            for (slot, &row) in ids.chunks_exact_mut(batch.width).zip(&batch.rows) {
-                for (to, &id) in slot.iter_mut().zip(&tokens[row]) {
-                    *to = id as i32;
-                }
-                row_lengths.push(lengths[row]);
+        let values = match &self.gpu {
+            Some(gpu) => gpu.embed(tokens).await?,
+            None => {
+                let texts: Vec<&[u32]> = tokens.iter().map(|ids| &ids[..]).collect();
+                self.cpu.forward(&texts)
             }
-            let embeddings = self.bert.forward(ids, &row_lengths, batch.width);
-            let data = embeddings
-                .into_data_async()
-                .await
-                .map_err(|e| self.failed(e.to_string()))?;
-            let rows: Vec<f32> = data
-                .try_to_vec()
-                .map_err(|e| self.failed(format!("{e:?}")))?;
-            if rows.iter().any(|v| !v.is_finite()) {
-                return Err(self.failed("an embedding is not finite".into()));
-            }
-            for (row, embedding) in batch.rows.iter().zip(rows.chunks_exact(self.dim)) {
-                values[row * self.dim..(row + 1) * self.dim].copy_from_slice(embedding);
-            }
+        };
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(self.failed("an embedding is not finite".into()));
         }
         Ok(Embeddings {
             dim: self.dim,
@@ -183,51 +165,41 @@ impl Encoder {
 
     fn failed(&self, why: String) -> Error {
         Error::Device {
-            device: self.info.name.clone(),
+            device: self.info().name.clone(),
             why,
         }
     }
 }
 
-#[cfg(feature = "gpu")]
-impl Encoder {
-    async fn open_gpu(files: ModelFiles<'_>, choice: Choice) -> Result<Self, Error> {
-        let opened = device::gpu::open().await?;
-        if choice == Choice::Auto && opened.info.software {
-            return Err(Error::Device {
-                device: opened.info.name,
-                why: "is emulated on the CPU, which is slower than using the CPU".into(),
-            });
-        }
-        Self::on(files, opened).await
+/// The tokenizer, checked against what the model takes.
+fn tokenizer(files: ModelFiles<'_>, config: &BertConfig) -> Result<Tokenizer, Error> {
+    let mut max_tokens = config.max_position_embeddings;
+    if let Some(json) = files.sentence {
+        let sentence: SentenceConfig =
+            serde_json::from_slice(json).map_err(|e| Error::Damaged {
+                file: "sentence_bert_config.json".into(),
+                why: e.to_string(),
+            })?;
+        max_tokens = max_tokens.min(sentence.max_seq_length);
     }
-}
-
-#[cfg(not(feature = "gpu"))]
-impl Encoder {
-    async fn open_gpu(_: ModelFiles<'_>, _: Choice) -> Result<Self, Error> {
-        Err(Error::Device {
-            device: "gpu".into(),
-            why: "this build has no GPU support".into(),
-        })
+    if max_tokens < 8 {
+        return Err(Error::Damaged {
+            file: "sentence_bert_config.json".into(),
+            why: format!("{max_tokens} tokens are too few to hold any text"),
+        });
     }
-}
-
-#[cfg(feature = "cpu")]
-impl Encoder {
-    async fn open_cpu(files: ModelFiles<'_>) -> Result<Self, Error> {
-        Self::on(files, device::cpu()).await
+    let tokenizer = Tokenizer::from_json(files.tokenizer, max_tokens)?;
+    if tokenizer.vocab_size() > config.vocab_size {
+        return Err(Error::Damaged {
+            file: "tokenizer.json".into(),
+            why: format!(
+                "it has {} tokens, the word table {} rows",
+                tokenizer.vocab_size(),
+                config.vocab_size
+            ),
+        });
     }
-}
-
-#[cfg(not(feature = "cpu"))]
-impl Encoder {
-    async fn open_cpu(_: ModelFiles<'_>) -> Result<Self, Error> {
-        Err(Error::Device {
-            device: "cpu".into(),
-            why: "this build has no CPU backend".into(),
-        })
-    }
+    Ok(tokenizer)
 }
 
 impl Embedder for Encoder {

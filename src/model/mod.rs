@@ -1,19 +1,29 @@
-//! The embedding model: the [`Embedder`] seam, and (feature `encoder`) BERT in Burn behind it.
+//! The embedding model: the [`Embedder`] seam, and (feature `encoder`) BERT behind it, on our own CPU kernels and
+//! (feature `gpu`) in Burn.
 
 mod error;
 
-#[cfg(feature = "encoder")]
+#[cfg(feature = "gpu")]
 pub mod batch;
-#[cfg(feature = "encoder")]
+#[cfg(feature = "gpu")]
 mod bert;
 #[cfg(feature = "encoder")]
 pub mod config;
+#[cfg(feature = "encoder")]
+pub mod convert;
+#[cfg(feature = "encoder")]
+mod cpu;
 #[cfg(feature = "encoder")]
 pub mod device;
 #[cfg(feature = "encoder")]
 mod encoder;
 #[cfg(feature = "cli")]
 pub mod fetch;
+#[cfg(feature = "encoder")]
+#[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
+mod gpu;
+#[cfg(feature = "encoder")]
+mod kernels;
 pub mod pinned;
 #[cfg(feature = "encoder")]
 pub mod selftest;

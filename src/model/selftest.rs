@@ -3,6 +3,7 @@
 //! Browsers and drivers have been seen to compute silently wrong values, so no backend is used before this.
 
 use super::Embeddings;
+use super::convert::Precision;
 
 /// The sentences every backend is asked for: short, padded in one batch, with an accent.
 pub const SENTENCES: [&str; 3] = [
@@ -11,8 +12,14 @@ pub const SENTENCES: [&str; 3] = [
     "Café naïve résumé Ångström piñata Český Krumlov",
 ];
 
-/// Cosine below which a backend is not used (f32 port against the reference: above 0.99999).
-const MIN_COSINE: f32 = 0.999;
+/// Cosine below which a backend is not used (seen: above 0.99999 with weights in f32, see [`super::convert`] for
+/// the others).
+fn min_cosine(precision: Precision) -> f32 {
+    match precision {
+        Precision::F32 | Precision::F16 => 0.999,
+        Precision::Int8 => 0.98,
+    }
+}
 
 /// Reference vectors of [`SENTENCES`] for all-MiniLM-L6-v2 (sentence-transformers, f32, little-endian).
 const ALL_MINILM_L6_V2: &[u8; 3 * 384 * 4] = include_bytes!("golden/all-minilm-l6-v2.f32");
@@ -34,7 +41,11 @@ pub fn reference(weights_sha256: &[u8; 32]) -> Option<Embeddings> {
 ///
 /// # Errors
 /// What is wrong, in words for the report.
-pub fn judge(got: &Embeddings, reference: Option<&Embeddings>) -> Result<f32, String> {
+pub fn judge(
+    got: &Embeddings,
+    reference: Option<&Embeddings>,
+    precision: Precision,
+) -> Result<f32, String> {
     for row in got.rows() {
         let norm: f32 = row.iter().map(|v| v * v).sum::<f32>().sqrt();
         if !(0.999..=1.001).contains(&norm) {
@@ -55,7 +66,7 @@ pub fn judge(got: &Embeddings, reference: Option<&Embeddings>) -> Result<f32, St
         .zip(reference.rows())
         .map(|(a, b)| a.iter().zip(b).map(|(x, y)| x * y).sum())
         .fold(1.0f32, f32::min);
-    if got.dim != reference.dim || lowest < MIN_COSINE {
+    if got.dim != reference.dim || lowest < min_cosine(precision) {
         return Err(format!("wrong values: cosine {lowest} to the reference"));
     }
     Ok(lowest)
@@ -76,12 +87,12 @@ mod tests {
     #[test]
     fn wrong_nan_and_constant_results_are_refused() {
         let right = unit(4, &[0, 1, 2]);
-        assert_eq!(judge(&right, Some(&right)), Ok(1.0));
-        assert!(judge(&unit(4, &[0, 1, 3]), Some(&right)).is_err());
+        assert_eq!(judge(&right, Some(&right), Precision::F32), Ok(1.0));
+        assert!(judge(&unit(4, &[0, 1, 3]), Some(&right), Precision::Int8).is_err());
         let mut nan = right.clone();
         nan.values[0] = f32::NAN;
-        assert!(judge(&nan, Some(&right)).is_err());
-        assert!(judge(&unit(4, &[1, 1, 1]), None).is_err());
-        assert!(judge(&right, None).is_ok());
+        assert!(judge(&nan, Some(&right), Precision::F32).is_err());
+        assert!(judge(&unit(4, &[1, 1, 1]), None, Precision::F32).is_err());
+        assert!(judge(&right, None, Precision::F32).is_ok());
     }
 }

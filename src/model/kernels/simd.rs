@@ -1,0 +1,61 @@
+//! What a kernel needs of an instruction set.
+
+use bytemuck::Pod;
+
+/// Vectors of one instruction set. A value is the permission to use it: only [`super::Isa`] makes them.
+///
+/// The sizes of the tile a matrix product keeps in registers belong here because the number of registers does:
+/// `ROWS * VECTORS` accumulators, `VECTORS` weights and one broadcast value must fit.
+pub trait Simd: Copy + Send + Sync {
+    /// A vector as an array of f32 in memory.
+    type Lanes: Pod + Send + Sync;
+    /// Weights of 8 bits that meet one vector of sums: `LANES * GROUP` bytes.
+    type Bytes: Pod + Send + Sync;
+    /// A vector of f32 in a register.
+    type F: Copy;
+    /// A vector of i32 in a register.
+    type I: Copy;
+
+    /// Components of a vector.
+    const LANES: usize;
+    /// Rows of a tile.
+    const ROWS: usize;
+    /// Vectors per row of a tile.
+    const VECTORS: usize;
+    /// 8-bit products that one lane sums at a time; they share a `u32` of activations.
+    const GROUP: usize;
+    /// The largest quantised activation.
+    const ACTIVATION_MAX: i32;
+    /// What is added to a quantised activation before it is stored, and taken back by the sums' start.
+    const ACTIVATION_OFFSET: i32;
+
+    fn load(self, from: &Self::Lanes) -> Self::F;
+    fn store(self, to: &mut Self::Lanes, v: Self::F);
+    fn splat(self, value: f32) -> Self::F;
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F;
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a * b + c`, rounded once where the machine can.
+    fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    fn max(self, a: Self::F, b: Self::F) -> Self::F;
+    fn min(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `v * 2^n`, where `n` is in the low bits of `n`'s mantissa; no overflow of the exponent.
+    fn scale(self, v: Self::F, n: Self::F) -> Self::F;
+
+    fn splat_i32(self, value: i32) -> Self::I;
+    fn load_i32(self, from: &Self::Lanes) -> Self::I;
+    fn to_f32(self, v: Self::I) -> Self::F;
+    /// `sums + products` of a group of activations with the weights of every lane.
+    fn dot(self, sums: Self::I, activations: u32, weights: &Self::Bytes) -> Self::I;
+    /// A group of quantised activations as [`Simd::dot`] wants them, offset included.
+    fn group(values: &[i32]) -> u32;
+}
+
+/// Something to compute with whichever instruction set there is. `run` must be `#[inline(always)]`, and so must
+/// all it calls, to be compiled for that set.
+pub trait Kernel {
+    /// What it gives.
+    type Output;
+    /// Computes.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}

@@ -1,0 +1,27 @@
+//! In place of `gpu/mod.rs` in a build without GPU support.
+
+use super::Error;
+use super::config::BertConfig;
+use super::device::{Choice, DeviceInfo};
+use super::weights::Weights;
+
+/// There is none.
+pub(super) enum Gpu {}
+
+impl Gpu {
+    /// Says so.
+    pub async fn open(_: &BertConfig, _: &Weights<'_>, _: Choice) -> Result<Self, Error> {
+        Err(Error::Device {
+            device: "gpu".into(),
+            why: "this build has no GPU support".into(),
+        })
+    }
+
+    pub fn info(&self) -> &DeviceInfo {
+        match *self {}
+    }
+
+    pub async fn embed(&self, _: &[Vec<u32>]) -> Result<Vec<f32>, Error> {
+        match *self {}
+    }
+}
