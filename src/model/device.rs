@@ -34,7 +34,7 @@ pub struct Opened {
     pub device: burn::tensor::Device,
     /// For people and reports.
     pub info: DeviceInfo,
-    /// Padded tokens per batch: beyond this a batch gains nothing, or does not fit.
+    /// Tokens per batch: beyond this a batch gains nothing, or does not fit.
     pub token_budget: usize,
 }
 

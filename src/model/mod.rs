@@ -3,10 +3,6 @@
 
 mod error;
 
-#[cfg(feature = "gpu")]
-pub mod batch;
-#[cfg(feature = "gpu")]
-mod bert;
 #[cfg(feature = "encoder")]
 pub mod config;
 #[cfg(feature = "encoder")]

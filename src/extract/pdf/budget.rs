@@ -80,10 +80,10 @@ impl Layers {
             if before_out == 0 {
                 nested = depth + 1 < LAYERS && is_zlib(piece);
                 if nested {
-                    self.feed(&piece.to_vec(), depth + 1, true, total, limits)?;
+                    self.feed(piece, depth + 1, true, total, limits)?;
                 }
             } else if nested {
-                self.feed(&piece.to_vec(), depth + 1, false, total, limits)?;
+                self.feed(piece, depth + 1, false, total, limits)?;
             }
             if status == Status::StreamEnd || (read == 0 && written == 0) || rest.is_empty() {
                 return Ok(());

@@ -39,7 +39,7 @@ pub fn extract(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
         .map_err(|e| Error::Broken(format!("no thread to read it in: {e}")))?;
     receive
         .recv_timeout(limits.time)
-        .unwrap_or_else(|_| Err(Error::Timeout(limits.time.as_secs())))
+        .unwrap_or(Err(Error::Timeout(limits.time.as_secs())))
 }
 
 fn read(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {

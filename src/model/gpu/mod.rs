@@ -1,14 +1,18 @@
-//! The encoder on a GPU: Burn's tensors, texts of like length in padded batches of few shapes.
+//! The encoder on a GPU: BERT on Burn's tensors with operations of our own, texts in batches without padding.
+
+mod bert;
+mod kernels;
+mod ops;
 
 use crate::model::Error;
-use crate::model::batch;
-use crate::model::bert::Bert;
 use crate::model::config::BertConfig;
 use crate::model::device::{self, Choice, DeviceInfo, Opened};
 use crate::model::weights::Weights;
 
-/// Rows per padded batch at most.
-const MAX_ROWS: usize = 64;
+use bert::Bert;
+
+/// Texts per batch at most.
+const MAX_TEXTS: usize = 256;
 
 /// BERT on an opened GPU.
 pub(super) struct Gpu {
@@ -58,18 +62,19 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] if the device fails or gives values that are not finite.
     pub async fn embed(&self, tokens: &[Vec<u32>]) -> Result<Vec<f32>, Error> {
-        let lengths: Vec<usize> = tokens.iter().map(Vec::len).collect();
-        let mut values = vec![0f32; tokens.len() * self.dim];
-        for batch in batch::plan(&lengths, self.token_budget, MAX_ROWS) {
-            let mut ids = vec![0i32; batch.rows.len() * batch.width];
-            let mut row_lengths = Vec::with_capacity(batch.rows.len());
-            for (slot, &row) in ids.chunks_exact_mut(batch.width).zip(&batch.rows) {
-                for (to, &id) in slot.iter_mut().zip(&tokens[row]) {
-                    *to = id as i32;
-                }
-                row_lengths.push(lengths[row]);
-            }
-            let embeddings = self.bert.forward(ids, &row_lengths, batch.width);
+        let mut values = Vec::with_capacity(tokens.len() * self.dim);
+        let mut rest = tokens;
+        while !rest.is_empty() {
+            let mut budget = self.token_budget;
+            let fits = rest.iter().take(MAX_TEXTS).take_while(|text| {
+                let fits = text.len() <= budget;
+                budget = budget.saturating_sub(text.len());
+                fits
+            });
+            let (batch, later) = rest.split_at(fits.count().max(1));
+            rest = later;
+            let texts: Vec<&[u32]> = batch.iter().map(Vec::as_slice).collect();
+            let embeddings = self.bert.forward(&texts);
             let data = embeddings
                 .into_data_async()
                 .await
@@ -77,9 +82,7 @@ impl Gpu {
             let rows: Vec<f32> = data
                 .try_to_vec()
                 .map_err(|e| self.failed(format!("{e:?}")))?;
-            for (row, embedding) in batch.rows.iter().zip(rows.chunks_exact(self.dim)) {
-                values[row * self.dim..(row + 1) * self.dim].copy_from_slice(embedding);
-            }
+            values.extend(rows);
         }
         Ok(values)
     }

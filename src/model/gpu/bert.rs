@@ -1,20 +1,21 @@
-//! BERT's forward pass in Burn (Devlin et al. 2018, post-layer-norm encoder), mean pooling, unit length.
-//!
-//! One implementation for every backend: a Burn tensor follows the device it was made on.
+//! BERT's forward pass in Burn (Devlin et al. 2018, post-layer-norm encoder), pooling, unit length: seven dispatches
+//! per layer. Texts lie one after the other without padding, so a batch costs its tokens whatever their lengths,
+//! nothing is masked, and no shape is compiled anew.
 
-use burn::tensor::module::{attention, embedding, layer_norm, linear};
-use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData, activation};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::Error;
-use super::config::BertConfig;
-use super::weights::Weights;
+use crate::model::Error;
+use crate::model::config::BertConfig;
+use crate::model::weights::Weights;
+
+use super::kernels::Epilogue;
+use super::ops;
 
 /// Scale and shift of one layer norm.
 struct Norm {
     gamma: Tensor<1>,
     beta: Tensor<1>,
-    epsilon: f64,
+    epsilon: f32,
 }
 
 impl Norm {
@@ -22,12 +23,12 @@ impl Norm {
         Ok(Self {
             gamma: vector(w, &format!("{name}.weight"), config.hidden_size, device)?,
             beta: vector(w, &format!("{name}.bias"), config.hidden_size, device)?,
-            epsilon: config.layer_norm_eps,
+            epsilon: config.layer_norm_eps as f32,
         })
     }
 
-    fn apply(&self, x: Tensor<3>) -> Tensor<3> {
-        layer_norm(x, self.gamma.clone(), Some(self.beta.clone()), self.epsilon)
+    fn apply(&self, x: Tensor<2>) -> Tensor<2> {
+        ops::norm(x, &self.gamma, &self.beta, self.epsilon)
     }
 }
 
@@ -70,8 +71,13 @@ impl Linear {
         })
     }
 
-    fn apply(&self, x: Tensor<3>) -> Tensor<3> {
-        linear(x, self.weight.clone(), Some(self.bias.clone()))
+    fn apply(&self, x: &Tensor<2>, epilogue: Epilogue) -> Tensor<2> {
+        ops::linear(x, &self.weight, &self.bias, x, epilogue)
+    }
+
+    /// The same, plus what went around the layer.
+    fn apply_around(&self, x: &Tensor<2>, around: &Tensor<2>) -> Tensor<2> {
+        ops::linear(x, &self.weight, &self.bias, around, Epilogue::Residual)
     }
 }
 
@@ -92,14 +98,30 @@ pub struct Bert {
     embedding_norm: Norm,
     layers: Vec<Layer>,
     heads: usize,
-    head_dim: usize,
+    /// Whether a text is its first token rather than the mean of all.
+    first_only: bool,
     device: Device,
 }
 
 impl Bert {
     /// Puts the weights on `device`.
+    ///
+    /// # Errors
+    /// Tensors that are missing or of another shape; widths that the kernels cannot divide.
     pub fn load(config: &BertConfig, weights: &Weights, device: &Device) -> Result<Self, Error> {
         let hidden = config.hidden_size;
+        let step = ops::LANES * ops::TILE.1;
+        for (name, width) in [
+            ("hidden_size", hidden),
+            ("intermediate_size", config.intermediate_size),
+            ("the width of a head", config.head_dim() * ops::TILE.1),
+        ] {
+            if width % step != 0 {
+                return Err(Error::Unsupported(format!(
+                    "on a GPU {name} must be a multiple of {step}, it is {width}"
+                )));
+            }
+        }
         let words = weights.values(
             "embeddings.word_embeddings.weight",
             &[config.vocab_size, hidden],
@@ -126,86 +148,39 @@ impl Bert {
             embedding_norm: Norm::load(weights, "embeddings.LayerNorm", config, device)?,
             layers,
             heads: config.num_attention_heads,
-            head_dim: config.head_dim(),
+            first_only: false,
             device: device.clone(),
         })
     }
 
-    /// Embeds `rows` token lists padded to `width`: unit-length vectors, `rows x hidden`, still on the device.
-    ///
-    /// `ids` is row-major, `rows * width`; `lengths` are the tokens of each row, at least 1. Padding changes
-    /// nothing: masked keys get no attention weight and masked positions are left out of the mean.
-    pub fn forward(&self, ids: Vec<i32>, lengths: &[usize], width: usize) -> Tensor<2> {
-        let rows = lengths.len();
-        let hidden = self.heads * self.head_dim;
-        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [rows, width]), &self.device);
-        let words = embedding(self.words.clone(), ids);
-        let positions = self.positions.clone().narrow(0, 0, width).unsqueeze::<3>();
-        let mut x = self.embedding_norm.apply(words + positions);
-
-        let padded = lengths.iter().any(|&len| len < width);
-        let mask = padded.then(|| self.key_mask(lengths, width));
+    /// Embeds texts given as token ids, each with at least one: unit-length vectors, `texts x hidden`, still on the
+    /// device.
+    pub fn forward(&self, texts: &[&[u32]]) -> Tensor<2> {
+        let mut ids: Vec<i32> = Vec::new();
+        let mut places: Vec<i32> = Vec::new();
+        let mut starts = vec![0];
+        for text in texts {
+            ids.extend(text.iter().map(|&id| id as i32));
+            places.extend(0..text.len() as i32);
+            starts.push(ids.len() as i32);
+        }
+        let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
+        let [ids, places, starts] = [ids, places, starts].map(|values| {
+            let len = values.len();
+            Tensor::<1, Int>::from_data(TensorData::new(values, [len]), &self.device)
+        });
+        let x = ops::embed(ids, places, &self.words, &self.positions);
+        let mut x = self.embedding_norm.apply(x);
         for layer in &self.layers {
-            x = self.layer(layer, x, mask.clone(), rows, width);
+            let qkv = layer.query_key_value.apply(&x, Epilogue::Bias);
+            let context = ops::attention(qkv, &starts, self.heads, longest);
+            let attended = layer.attention_out.apply_around(&context, &x);
+            let attended = layer.attention_norm.apply(attended);
+            let up = layer.up.apply(&attended, Epilogue::Gelu);
+            let down = layer.down.apply_around(&up, &attended);
+            x = layer.output_norm.apply(down);
         }
-
-        // Mean over the tokens of each row as one small matrix product, then L2 normalisation.
-        let mut weights = vec![0f32; rows * width];
-        for (row, &len) in weights.chunks_exact_mut(width).zip(lengths) {
-            row[..len].fill(1.0 / len as f32);
-        }
-        let weights =
-            Tensor::<3>::from_data(TensorData::new(weights, [rows, 1, width]), &self.device);
-        let mean: Tensor<2> = weights.matmul(x).reshape([rows, hidden]);
-        let norm = (mean.clone() * mean.clone())
-            .sum_dim(1)
-            .sqrt()
-            .clamp_min(1e-12);
-        mean / norm
-    }
-
-    fn layer(
-        &self,
-        layer: &Layer,
-        x: Tensor<3>,
-        mask: Option<Tensor<4, Bool>>,
-        rows: usize,
-        width: usize,
-    ) -> Tensor<3> {
-        let (heads, head_dim) = (self.heads, self.head_dim);
-        let hidden = heads * head_dim;
-        let qkv = layer
-            .query_key_value
-            .apply(x.clone())
-            .reshape([rows, width, 3 * heads, head_dim])
-            .swap_dims(1, 2);
-        let part = |i: usize| qkv.clone().slice([0..rows, i * heads..(i + 1) * heads]);
-        let context = attention(
-            part(0),
-            part(1),
-            part(2),
-            mask,
-            None,
-            AttentionModuleOptions::default(),
-        );
-        let context: Tensor<3> = context.swap_dims(1, 2).reshape([rows, width, hidden]);
-        let x = layer
-            .attention_norm
-            .apply(layer.attention_out.apply(context) + x);
-        let up = activation::gelu(layer.up.apply(x.clone()));
-        layer.output_norm.apply(layer.down.apply(up) + x)
-    }
-
-    /// `true` where a key is padding, for every head and query.
-    fn key_mask(&self, lengths: &[usize], width: usize) -> Tensor<4, Bool> {
-        let rows = lengths.len();
-        let values: Vec<bool> = lengths
-            .iter()
-            .flat_map(|&len| (0..width).map(move |i| i >= len))
-            .collect();
-        Tensor::<2, Bool>::from_data(TensorData::new(values, [rows, width]), &self.device)
-            .reshape([rows, 1, 1, width])
-            .expand([rows, self.heads, width, width])
+        ops::pool(x, &starts, self.first_only)
     }
 }
 
