@@ -30,7 +30,7 @@ const { build } = createRequire(path.join(root, "wasm-tests/package.json"))("esb
 await rm(to, { recursive: true, force: true });
 await mkdir(to, { recursive: true });
 for (const [name, entry] of [
-  ["fflate", "export { Inflate } from 'fflate'"],
+  ["fflate", "export { Inflate, Unzlib } from 'fflate'"],
   ["htmlparser2", "export { Parser } from 'htmlparser2'"],
 ]) {
   await build({

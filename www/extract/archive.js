@@ -6,9 +6,9 @@ import { limits } from "./limits.js";
 import { directory } from "./zip-directory.js";
 
 /** Below this size a member may have any ratio: blank pages compress a thousandfold. */
-const RATIO_FROM = 1 << 20;
+export const RATIO_FROM = 1 << 20;
 /** Packed bytes at a time; a bomb overshoots the budget by what one step unpacks to. */
-const STEP = 8 << 10;
+export const STEP = 8 << 10;
 
 /** An archive and what is left of its budget. Names are keys only. */
 export class Archive {

@@ -103,6 +103,12 @@ export class Builder {
     this.#name(level, this.#length, label);
   }
 
+  /** Names a section that starts at the next text by the whole of its label. */
+  place(label) {
+    this.#flush();
+    if (this.#sections.length < this.#most) this.#sections.push({ start: this.#length, label });
+  }
+
   /** A chapter starts: `title` names it if it turns out to have no heading of its own. */
   chapter(title) {
     this.part();
@@ -139,7 +145,9 @@ export class Builder {
   }
 
   #flush() {
-    if (this.#length > 0) this.#push(this.#cell ? " | " : gaps[this.#gap]);
+    // A section that was named before its text has broken the line already.
+    const fresh = this.#gap === BLANK && !this.#cell && this.#pieces.at(-1)?.endsWith("\n");
+    if (this.#length > 0 && !fresh) this.#push(this.#cell ? " | " : gaps[this.#gap]);
     this.#cell = false;
     this.#gap = NONE;
     if (this.#heading && this.#heading.start === undefined) {

@@ -160,7 +160,7 @@ class Story {
         break;
       case "p":
         if (this.#heading) builder.endHeading();
-        else if (this.#tables > 0) builder.line();
+        else if (this.#tables > 0) builder.space();
         else builder.paragraph();
         this.#heading = false;
         break;

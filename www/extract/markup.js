@@ -34,6 +34,7 @@ class Markup {
   #skipping = null;
   #pre = 0;
   #cells = 0;
+  #inCell = false;
 
   constructor(builder) {
     this.#builder = builder;
@@ -61,7 +62,8 @@ class Markup {
         builder.space();
         break;
       case "br":
-        builder.line();
+        if (this.#inCell) builder.space();
+        else builder.line();
         break;
       case "hr":
         builder.paragraph();
@@ -70,13 +72,20 @@ class Markup {
         builder.paragraph();
         this.#pre++;
         break;
+      case "table":
+        this.#inCell = false;
+        builder.row();
+        builder.paragraph();
+        break;
       case "tr":
         builder.row();
+        this.#inCell = false;
         this.#cells = 0;
         break;
       case "td":
       case "th":
         if (this.#cells++ > 0) builder.cell();
+        this.#inCell = true;
         break;
       case "li":
         builder.line();
@@ -112,10 +121,15 @@ class Markup {
         this.#pre = Math.max(0, this.#pre - 1);
         builder.paragraph();
         break;
+      case "td":
+      case "th":
+        this.#inCell = false;
+        break;
       case "tr":
         builder.row();
         break;
       case "table":
+        this.#inCell = false;
         builder.row();
         builder.paragraph();
         break;
@@ -134,7 +148,9 @@ class Markup {
   }
 
   #block(name) {
-    if (paragraphs.has(name)) this.#builder.paragraph();
+    // A row is a line, whatever blocks its cells are made of.
+    if (this.#inCell && (paragraphs.has(name) || lines.has(name))) this.#builder.space();
+    else if (paragraphs.has(name)) this.#builder.paragraph();
     else if (lines.has(name)) this.#builder.line();
   }
 }

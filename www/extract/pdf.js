@@ -3,6 +3,10 @@
 import { Builder } from "./builder.js";
 import { broken, encrypted, noText } from "./error.js";
 import { limits } from "./limits.js";
+import { checkBudget } from "./pdf-budget.js";
+import { linesOf } from "./pdf-lines.js";
+import { chaptersOf } from "./pdf-outline.js";
+import { reflow } from "./reflow.js";
 
 // pdf.js takes a scope without a window for a worker of its own and would answer this worker's messages.
 globalThis.window = globalThis;
@@ -11,6 +15,7 @@ delete globalThis.window;
 
 /** The text of a document, a section for each page. */
 export async function extract(bytes) {
+  checkBudget(bytes);
   const task = pdfjs.getDocument({
     data: bytes,
     cMapUrl: new URL("../vendor/cmaps/", import.meta.url).href,
@@ -38,14 +43,15 @@ export async function extract(bytes) {
 async function read(pdf) {
   const builder = new Builder(limits.sections);
   const failed = [];
+  const chapters = await chaptersOf(pdf);
   const count = Math.min(pdf.numPages, limits.pages);
   for (let number = 1; number <= count; number++) {
     try {
       const page = await pdf.getPage(number);
       const { items } = await page.getTextContent();
-      addPage(builder, number, items);
+      addPage(builder, number, items, chapters[number - 1]);
       page.cleanup();
-    } catch (error) {
+    } catch {
       failed.push(number);
     }
   }
@@ -62,16 +68,10 @@ async function read(pdf) {
   return { ...found, title: typeof info?.Title === "string" ? info.Title : undefined, notes };
 }
 
-function addPage(builder, number, items) {
-  if (!items.some(({ str }) => /\S/.test(str))) return;
+function addPage(builder, number, items, chapter) {
+  const lines = linesOf(items);
+  if (lines.length === 0) return;
   builder.part();
-  builder.section(1, `page ${number}`);
-  let last;
-  for (const { str, hasEOL, transform, height } of items) {
-    const y = transform[5];
-    if (str !== "" && last && Math.abs(y - last.y) > 1.7 * Math.max(height, last.height)) builder.paragraph();
-    builder.text(str);
-    if (str.trim() !== "") last = { y, height };
-    if (hasEOL) builder.line();
-  }
+  builder.place(chapter ? `${chapter} › page ${number}` : `page ${number}`);
+  reflow(lines, builder);
 }
