@@ -14,7 +14,7 @@ WASM_CLIPPY = $(if $(WASM),/usr/bin/clippy-driver,$(shell rustup which clippy-dr
 DENY := CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 LINT_NATIVE := $(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE)
 
-.PHONY: help demo test test-long setup model native web fmt lint test-native test-mcp test-web claim bench-wasm
+.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web claim bench-wasm
 
 help: ## list the targets
 	@awk -F '## ' '/^[a-z-]+:.*## / {split($$1, t, ":"); printf "%-12s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
@@ -22,9 +22,9 @@ help: ## list the targets
 demo: setup native model web ## index the samples, ask three questions, serve the page (SERVE=0: do not serve)
 	@scripts/demo.sh $(GOSSAMER)
 
-test: setup fmt lint native model test-native test-mcp web test-web ## every test, in a real browser with WebGPU too
+test: setup fmt lint native model test-native test-mcp package test-web ## every test, in a real browser with WebGPU too
 
-test-long: setup native model web ## what takes too long for every run: the real model on emulated WebGPU
+test-long: setup native model package ## what takes too long for every run: the real model on emulated WebGPU
 	cd wasm-tests && node run.mjs --long
 
 setup: ## install what is needed
@@ -41,6 +41,9 @@ native: claim ## build the command
 
 web: claim ## build the page
 	@CARGO_TARGET_DIR=$(WEB) scripts/build-web.sh
+
+package: web ## build the npm package
+	@CARGO_TARGET_DIR=$(WEB) scripts/build-package.sh
 
 fmt:
 	cargo fmt --check

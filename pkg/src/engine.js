@@ -1,0 +1,3 @@
+// The service for the thread of the caller.
+
+export { serve } from "./service.js";

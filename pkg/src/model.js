@@ -1,0 +1,205 @@
+// The model's files: downloaded once in parts, kept, and checked against their SHA-256 before every use. A part is
+// stored only when all of its bytes have arrived, so a file that is not whole is never taken for one, and a
+// download that was cut off goes on with the first part that is missing.
+
+import { SearchError } from "./errors.js";
+import { MINILM } from "./pinned.js";
+
+const CACHE = "gossamer-model";
+const PART = 8 * 1024 * 1024;
+const TRIES = 4;
+
+/**
+ * What must be loaded, before anything is: names, sizes, hashes, and whether it is all on this device.
+ * `model` is what the application gave: nothing, `{ url }`, `{ url, name, files }`, `{ manifest }`, or `{ name, bytes }`.
+ */
+export async function describe(model = {}, platform = {}) {
+  if (model.bytes) {
+    const files = Object.entries(model.bytes).map(([name, bytes]) => ({ name, bytes: bytes.length }));
+    return { name: model.name ?? "custom", given: model.bytes, files, bytes: sum(files), cached: true };
+  }
+  const base = model.manifest ? new URL(".", model.manifest) : folder(model.url ?? MINILM.url);
+  const cache = await openCache(platform, false);
+  const listed = model.manifest ? await fetchManifest(new URL(model.manifest), cache, platform) : model.files ? model : MINILM;
+  const whole = Array.isArray(listed.files) && listed.files.length > 0 && listed.files.every(
+    (f) => typeof f.name === "string" && Number.isSafeInteger(f.bytes) && f.bytes > 0 && /^[0-9a-f]{64}$/.test(f.sha256),
+  );
+  if (!whole) throw new SearchError("model-integrity", "The list of the model's files is damaged.");
+  const files = listed.files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 }));
+  const cached = await isCached(cache, base, files);
+  return { name: String(listed.name ?? MINILM.name), base, files, bytes: sum(files), cached, manifest: model.manifest };
+}
+
+/** Loads every file, from the cache where it is there. Calls `onProgress({ loaded, total })`; `loaded` never falls. */
+export async function load(source, platform, signal, onProgress) {
+  if (source.given) return source.given;
+  if (!globalThis.crypto?.subtle) {
+    throw new SearchError("unsupported", "The model cannot be verified here: a page must come over https or from localhost.");
+  }
+  const cache = await openCache(platform, true);
+  await sweep(cache, source.base, source.files);
+  let [now, most] = [0, 0];
+  const advance = (bytes) => {
+    now += bytes;
+    most = Math.max(most, now);
+    onProgress({ loaded: most, total: source.bytes });
+  };
+  advance(0);
+  const loaded = {};
+  for (const file of source.files) loaded[file.name] = await loadFile(cache, source.base, file, platform, signal, advance);
+  if (source.manifest) {
+    const { name, files } = source;
+    // For visits without a connection.
+    await keep(cache, String(source.manifest), new TextEncoder().encode(JSON.stringify({ name, files })));
+  }
+  return loaded;
+}
+
+async function fetchManifest(url, cache, platform) {
+  let text = await get(url, { cache: "no-cache" }, platform).then((r) => (r.ok ? r.text() : undefined), () => undefined);
+  if (text === undefined) {
+    const kept = await cache?.get(url.href);
+    text = kept && new TextDecoder().decode(kept);
+  }
+  if (text === undefined) throw unavailable("The list of the model's files could not be loaded. Check the connection and try again.");
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+async function loadFile(cache, base, file, platform, signal, advance) {
+  const bytes = new Uint8Array(file.bytes);
+  const parts = partsOf(base, file);
+  let missing = [];
+  for (const part of parts) {
+    signal.throwIfAborted();
+    const stored = await cache?.get(part.key);
+    if (stored?.length === part.length) {
+      bytes.set(stored, part.start);
+      advance(part.length);
+    } else {
+      missing.push(part);
+    }
+  }
+  for (let attempt = 1; missing.length > 0; attempt++) {
+    try {
+      missing = await download({ cache, base, file, bytes, missing, platform, signal, advance });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof SearchError) throw error;
+      if (attempt === TRIES) throw unavailable(`The model file ${file.name} could not be loaded: ${error.message}. What has arrived is kept; try again.`, error);
+      missing = error.missing ?? missing;
+      await new Promise((wake) => setTimeout(wake, 300 * 2 ** attempt));
+    }
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const hex = Array.from(digest, (b) => b.toString(16).padStart(2, "0")).join("");
+  if (hex !== file.sha256) {
+    for (const part of parts) await cache?.delete(part.key);
+    throw new SearchError("model-integrity", `The model file ${file.name} is not the one expected (its SHA-256 differs), so it is not used. Open again to fetch it anew.`, { retryable: true });
+  }
+  return bytes;
+}
+
+/** Fetches from the first missing part to the end of the run of missing parts; returns what is still missing. */
+async function download({ cache, base, file, bytes, missing, platform, signal, advance }) {
+  const first = missing[0];
+  let run = 1;
+  while (run < missing.length && missing[run].start === missing[run - 1].start + missing[run - 1].length) run++;
+  const end = missing[run - 1].start + missing[run - 1].length;
+  const partial = first.start > 0 || end < file.bytes;
+  const headers = partial ? { Range: `bytes=${first.start}-${end - 1}` } : {};
+  const response = await get(new URL(file.name, base), { headers, cache: "no-store", signal }, platform);
+  if (response.status === 404) throw unavailable(`The model file ${file.name} is not at ${base}.`);
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  // A server without ranges sends the whole file: skip what is there already.
+  let at = response.status === 206 ? first.start : 0;
+  const todo = [...missing];
+  const reader = response.body.getReader();
+  let counted = first.start;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (at + value.length > file.bytes) throw new SearchError("model-integrity", `The model file ${file.name} is longer than expected.`);
+      bytes.set(value, at);
+      at += value.length;
+      if (todo.length > 0 && at > counted) {
+        advance(at - counted);
+        counted = at;
+      }
+      while (todo.length > 0 && at >= todo[0].start + todo[0].length) {
+        const part = todo.shift();
+        await keep(cache, part.key, bytes.subarray(part.start, part.start + part.length));
+      }
+    }
+  } catch (error) {
+    reader.cancel().catch(() => {});
+    advance(-(counted - (todo[0]?.start ?? counted)));
+    throw Object.assign(error, { missing: todo });
+  }
+  if (todo.length === missing.length) throw new Error("the connection ended early");
+  return todo;
+}
+
+function partsOf(base, file) {
+  const parts = [];
+  for (let start = 0; start < file.bytes; start += PART) {
+    const key = new URL(`${file.name}?sha256=${file.sha256}&start=${start}`, base).href;
+    parts.push({ key, start, length: Math.min(PART, file.bytes - start) });
+  }
+  return parts;
+}
+
+/** Removes parts of this model's files that are no longer listed. */
+async function sweep(cache, base, files) {
+  if (!cache) return;
+  const listed = new Set(files.flatMap((file) => partsOf(base, file).map((part) => part.key)));
+  for (const key of await cache.keys()) {
+    if (key.startsWith(base.href) && key.includes("?sha256=") && !listed.has(key)) await cache.delete(key);
+  }
+}
+
+async function isCached(cache, base, files) {
+  if (!cache) return false;
+  const stored = new Set(await cache.keys());
+  return files.every((file) => partsOf(base, file).every((part) => stored.has(part.key)));
+}
+
+/** The cache, or nothing where there is none (private windows, blocked storage). Looking leaves no trace. */
+async function openCache(platform, make) {
+  if (platform.modelCache) return platform.modelCache;
+  const caches = globalThis.caches;
+  if (!caches?.open || !caches.keys || (!make && !(await caches.has(CACHE).catch(() => false)))) return undefined;
+  const cache = await caches.open(CACHE).catch(() => undefined);
+  return cache && {
+    get: async (key) => {
+      const found = await cache.match(key);
+      return found && new Uint8Array(await found.arrayBuffer());
+    },
+    put: (key, bytes) => cache.put(key, new Response(bytes)),
+    delete: (key) => cache.delete(key),
+    keys: async () => (await cache.keys()).map(({ url }) => url),
+  };
+}
+
+/** A full disk costs the next visit a download, not this one its model. */
+async function keep(cache, key, bytes) {
+  await cache?.put(key, bytes.slice()).catch(() => {});
+}
+
+/** Fetches; `file:` URLs where the platform can. */
+function get(url, options, platform) {
+  return url.protocol === "file:" && platform.fetchFile ? platform.fetchFile(url) : fetch(url, options);
+}
+
+function folder(url) {
+  const base = new URL(url, globalThis.location?.href);
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  return base;
+}
+
+const sum = (files) => files.reduce((total, { bytes }) => total + bytes, 0);
+const unavailable = (message, cause) => new SearchError("model-unavailable", message, { cause });

@@ -1,0 +1,6 @@
+// The service in a Web Worker. Bundled without imports, so that no bundler has to find a file from inside it.
+
+import { portOf } from "./channel.js";
+import { serve } from "./service.js";
+
+serve(portOf(self));
