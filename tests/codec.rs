@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use gossamer::codec::{Codec, Coder, Codes, Error, Frame};
-use gossamer::search::{Candidate, Pool, Rule, Search, Step};
+use gossamer::search::{Candidate, Rule, Search, Step};
 use proptest::prelude::*;
 
 const DIM: usize = 384;
@@ -132,27 +132,16 @@ fn a_search_with_target_one_agrees_with_exact_search() {
     let p = passages();
     let (coder, codes) = coded(&p, 12, true);
     for k in [1, 3, 10, 1000] {
-        let members = p.questions.iter().map(|q| {
+        for q in &p.questions {
             let rule = Rule::new(1.0, coder.prior()).unwrap().batch(50);
-            (
-                q.clone(),
-                Search::new(estimates(&coder, &codes, q), k, rule).unwrap(),
-            )
-        });
-        let mut pool = Pool::new(members.collect());
-        let mut cache = gossamer::search::Cache::new(10);
-        loop {
-            let wanted = pool.wanted(&mut cache).unwrap().to_vec();
-            if wanted.is_empty() {
-                break;
+            let mut search = Search::new(estimates(&coder, &codes, q), k, rule).unwrap();
+            while let Step::Embed(ids) = search.step() {
+                let scores: Vec<f32> = ids
+                    .iter()
+                    .map(|&id| dot(q, &p.vectors[id as usize]))
+                    .collect();
+                search.feed(&scores).unwrap();
             }
-            let vectors: Vec<_> = wanted
-                .iter()
-                .map(|&id| p.vectors[id as usize].clone())
-                .collect();
-            pool.provide(&vectors, &mut cache).unwrap();
-        }
-        for (q, search) in p.questions.iter().zip(pool.searches()) {
             let found: Vec<u32> = search.hits().iter().map(|h| h.id).collect();
             assert_eq!(found, exact_top(&p, q, k));
         }

@@ -5,7 +5,7 @@ mod words;
 
 use std::collections::BTreeSet;
 
-use gossamer::index::{Added, Archive, Error, Index, SearchOptions, Snapshot, WriterOptions};
+use gossamer::index::{Added, Archive, Error, Index, Mode, SearchOptions, Snapshot, WriterOptions};
 use gossamer::store::{Memory, Store};
 use pollster::block_on;
 use words::{Lines, Words, config, document, random};
@@ -102,7 +102,8 @@ fn every_flipped_byte_of_an_export_read_where_it_lies_is_found_and_costs_its_own
         let file = export(&index.snapshot()).await.unwrap();
         let options = SearchOptions {
             k: 3,
-            target_recall: 1.0,
+            recall: 1.0,
+            mode: Mode::Semantic,
             ..SearchOptions::default()
         };
         let right = index.search(&words, &line(3), &options).await.unwrap().hits;

@@ -7,7 +7,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use gossamer::index::{Added, Index, SearchOptions, Snapshot, WriterOptions};
+use gossamer::index::{Added, Index, Mode, SearchOptions, Snapshot, WriterOptions};
 use gossamer::store::Memory;
 use pollster::block_on;
 use proptest::prelude::*;
@@ -72,7 +72,8 @@ async fn check_search(
 ) -> Result<(), TestCaseError> {
     let options = SearchOptions {
         k: 3,
-        target_recall: 1.0,
+        recall: 1.0,
+        mode: Mode::Semantic,
         ..SearchOptions::default()
     };
     let found = snapshot

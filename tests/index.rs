@@ -3,7 +3,7 @@
 
 mod words;
 
-use gossamer::index::{Added, Document, Error, Index, SearchOptions, Texts, WriterOptions};
+use gossamer::index::{Added, Document, Error, Index, Mode, SearchOptions, Texts, WriterOptions};
 use gossamer::store::{Files, Memory, Store};
 use pollster::block_on;
 use words::{Lines, Words, config, document};
@@ -495,7 +495,8 @@ fn after_churn_an_index_finds_as_much_as_a_fresh_one() {
             let snapshot = index.snapshot();
             let exact = SearchOptions {
                 k: 3,
-                target_recall: 1.0,
+                recall: 1.0,
+                mode: Mode::Semantic,
                 ..Default::default()
             };
             let exact = snapshot
@@ -505,7 +506,8 @@ fn after_churn_an_index_finds_as_much_as_a_fresh_one() {
                 .hits;
             let quick = SearchOptions {
                 k: 3,
-                target_recall: 0.9,
+                recall: 0.9,
+                mode: Mode::Semantic,
                 ..Default::default()
             };
             let quick = snapshot.search(&words, &question, &quick).await.unwrap();

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use gossamer::codec::Codec;
-use gossamer::index::{Config, Document, Index, SearchOptions, Snapshot, WriterOptions};
+use gossamer::index::{Config, Document, Index, Mode, SearchOptions, Snapshot, WriterOptions};
 use gossamer::model::{Embedder, Embeddings, Error, ModelId, Role};
 use gossamer::store::Memory;
 use gossamer::text::Chunker;
@@ -172,7 +172,8 @@ async fn measure(
 ) -> (f64, f64, f64, f64) {
     let options = SearchOptions {
         k: 3,
-        target_recall,
+        recall: target_recall,
+        mode: Mode::Semantic,
         ..SearchOptions::default()
     };
     let (mut found, mut embedded, mut rounds, mut read) = (0, 0, 0, 0);

@@ -209,7 +209,7 @@ async function search(query) {
   try {
     await load();
     const started = performance.now();
-    const found = await client.call("search", { query, k: 5 });
+    const found = await client.call("search", { query, options: { k: 5 } });
     if (turn !== searching) return;
     answers.show(query, { ...found, chunks: stats.chunks, ms: performance.now() - started });
     byId("suggestions").hidden = true;

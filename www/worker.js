@@ -49,7 +49,9 @@ const methods = {
     await breathe();
   })),
   remove: ({ ids }) => alone(() => opened().remove(ids)),
-  search: ({ query, k }) => opened().search(query, k),
+  search: ({ query, options }) => opened().search(query, options),
+  searchStream: ({ query, options }, progress) => opened().searchStream(query, options, progress),
+  similar: ({ id, chunk, options }) => opened().similar(id, chunk, options),
   documents: () => opened().documents(),
   text: ({ id }) => opened().text(id),
   stats: () => opened().stats(),

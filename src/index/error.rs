@@ -97,6 +97,9 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// There is no such document, or no such chunk of it.
+    #[error("there is no document {0:?} here, or it has no such passage")]
+    NoDocument(String),
     /// The index has moved on by more than two generations.
     #[error("this reader's generation is gone, the index has moved on: open it again")]
     Superseded,

@@ -33,7 +33,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 pub use error::Error;
 pub use manifest::FORMAT;
 pub use portable::{Archive, Ranges};
-pub use search::{Hit, SearchOptions, SearchResult, SearchStats, Texts};
+pub use search::{
+    GroupBy, Hit, LeftOut, Mode, SearchOptions, SearchResult, SearchStats, Stage, StageName, Texts,
+    Why,
+};
 #[cfg(feature = "eval")]
 pub(crate) use sizes::{chunk_table_bytes, document_bytes};
 pub use snapshot::{Listed, Snapshot};
@@ -92,6 +95,8 @@ struct Inner<S> {
     current: Mutex<Arc<State>>,
     /// All generations that were shown and may still be in use.
     shown: Mutex<Vec<Weak<State>>>,
+    /// What searches share.
+    search: search::Shared,
 }
 
 impl<S> Inner<S> {
@@ -183,6 +188,7 @@ impl<S: Store> Index<S> {
                 codec,
                 current: Mutex::new(state),
                 shown,
+                search: search::Shared::default(),
             }),
         }
     }

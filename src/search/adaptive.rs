@@ -1,5 +1,8 @@
 //! One search: candidates in, embeddings asked for, hits out.
 
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
 use super::rule::ErrorModel;
 use super::{Error, Rule};
 
@@ -30,26 +33,77 @@ pub enum Step<'a> {
     Done,
 }
 
+/// A candidate of a search that ranks by more than the exact score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ranked {
+    /// The chunk and the exact score its code promises.
+    pub candidate: Candidate,
+    /// What is added to the exact score for the rank: known, and no matter of embeddings.
+    pub addend: f32,
+    /// Of several chunks with one group only the best is a hit.
+    pub group: u32,
+}
+
 /// A search over candidates. Embeds the most promising ones in batches until none that is left has more than
 /// a small probability, set by the target recall, to be in the top `k`.
 ///
 /// The error of the estimates is taken as normal; its mean and spread start from the codec's prior and are
 /// learned from the candidates already embedded. A candidate is in the top `k` if it beats the `k`-th best
-/// exact score so far; before the first batch, the score that `k` candidates are expected to exceed.
+/// score so far; before that many are known, the score that `k` candidates are expected to exceed.
+///
+/// Further pages follow with [`Search::turn`]: what was found before stays as it is.
 #[derive(Debug, Clone)]
 pub struct Search {
+    /// Hits wanted on this page.
     k: usize,
     rule: Rule,
     /// Best first, ids distinct, scores corrected for the prior's slope.
-    candidates: Vec<Candidate>,
+    candidates: Vec<Ranked>,
     /// How many of them were embedded: always the first ones.
     embedded: usize,
+    /// Only so many of them count on this page.
+    horizon: usize,
     /// Asked for and not yet fed.
     pending: Vec<u32>,
+    /// Embedded and on no page yet, best first, one per group; with the group.
+    found: Vec<(Hit, u32)>,
+    /// The first `k` of them.
     hits: Vec<Hit>,
+    /// Hits of the pages before, and their groups.
+    settled: Vec<Hit>,
+    settled_groups: HashSet<u32>,
+    /// Exact scores below this are no hits.
+    floor: f32,
     errors: ErrorModel,
     rounds: usize,
     done: bool,
+}
+
+fn order(a: &Hit, b: &Hit) -> Ordering {
+    b.score.total_cmp(&a.score).then(a.id.cmp(&b.id))
+}
+
+impl Ranked {
+    /// Ranked by the exact score alone, every chunk for itself.
+    pub fn plain(candidate: Candidate) -> Self {
+        Self {
+            candidate,
+            addend: 0.0,
+            group: candidate.id,
+        }
+    }
+
+    fn hit(&self, exact: f32) -> Hit {
+        Hit {
+            id: self.candidate.id,
+            score: exact + self.addend,
+        }
+    }
+
+    /// What its rank is expected to be made of.
+    fn estimate(&self) -> f32 {
+        self.candidate.score + self.addend
+    }
 }
 
 impl Search {
@@ -57,40 +111,84 @@ impl Search {
     ///
     /// # Errors
     /// [`Error::NotFinite`] if a score is not a number.
-    pub fn new(mut candidates: Vec<Candidate>, k: usize, rule: Rule) -> Result<Self, Error> {
-        if let Some(bad) = candidates.iter().find(|c| !c.score.is_finite()) {
-            return Err(Error::NotFinite { id: bad.id });
+    pub fn new(candidates: Vec<Candidate>, k: usize, rule: Rule) -> Result<Self, Error> {
+        Self::ranked(candidates.into_iter().map(Ranked::plain).collect(), k, rule)
+    }
+
+    /// The same with addends and groups. Hits then have the sum as their score; what is fed stays the exact
+    /// score alone.
+    ///
+    /// # Errors
+    /// As [`Search::new`].
+    pub fn ranked(mut candidates: Vec<Ranked>, k: usize, rule: Rule) -> Result<Self, Error> {
+        if let Some(bad) = candidates.iter().find(|c| !c.estimate().is_finite()) {
+            return Err(Error::NotFinite {
+                id: bad.candidate.id,
+            });
         }
-        candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
-        let mut seen = std::collections::HashSet::with_capacity(candidates.len());
-        candidates.retain(|c| seen.insert(c.id));
+        candidates.sort_by(|a, b| order(&a.hit(a.candidate.score), &b.hit(b.candidate.score)));
+        let mut seen = HashSet::with_capacity(candidates.len());
+        candidates.retain(|c| seen.insert(c.candidate.id));
         let errors = ErrorModel::new(&rule);
         let pivot = candidates
             .get(k.saturating_sub(1))
             .or(candidates.last())
-            .map_or(0.0, |c| c.score);
-        candidates
-            .iter_mut()
-            .for_each(|c| c.score = rule.along(c.score, pivot));
+            .map_or(0.0, |c| c.candidate.score);
+        for c in &mut candidates {
+            c.candidate.score = rule.along(c.candidate.score, pivot);
+        }
+        // The slope moves estimates, not addends.
+        candidates.sort_by(|a, b| order(&a.hit(a.candidate.score), &b.hit(b.candidate.score)));
         Ok(Self {
             k,
             rule,
             candidates,
             embedded: 0,
+            horizon: usize::MAX,
             pending: Vec::new(),
+            found: Vec::new(),
             hits: Vec::new(),
+            settled: Vec::new(),
+            settled_groups: HashSet::new(),
+            floor: f32::NEG_INFINITY,
             errors,
             rounds: 0,
             done: false,
         })
     }
 
+    /// With hits of an exact score of at least `floor` only.
+    pub fn floor(self, floor: f32) -> Self {
+        Self { floor, ..self }
+    }
+
+    /// With the first `horizon` candidates only, until the next page.
+    pub fn horizon(self, horizon: usize) -> Self {
+        Self { horizon, ..self }
+    }
+
+    /// Candidates that count on this page.
+    fn visible(&self) -> &[Ranked] {
+        &self.candidates[..self.candidates.len().min(self.horizon.max(self.embedded))]
+    }
+
+    /// From now on, batches of at most `batch`, and at most `limit` embeddings in all.
+    pub fn pace(&mut self, batch: usize, limit: usize) {
+        self.rule = self.rule.batch(batch).limit(limit);
+    }
+
     /// What to do next. Asked again before [`Search::feed`], it answers the same.
     pub fn step(&mut self) -> Step<'_> {
         if self.pending.is_empty() && !self.done {
-            let next = self.plan();
+            self.drop_hopeless();
+            let room = self
+                .rule
+                .batch
+                .min(self.rule.limit.saturating_sub(self.embedded()));
+            let next = self.wanted().min(room);
             let left = &self.candidates[self.embedded..];
-            self.pending.extend(left[..next].iter().map(|c| c.id));
+            let next_ids = left[..next].iter().map(|c| c.candidate.id);
+            self.pending.extend(next_ids);
             self.done = next == 0;
         }
         if self.done {
@@ -100,30 +198,45 @@ impl Search {
         }
     }
 
-    /// How many of the remaining candidates to embed now.
-    fn plan(&self) -> usize {
-        let left = &self.candidates[self.embedded..];
-        let room = self
-            .rule
-            .batch
-            .min(self.rule.limit.saturating_sub(self.embedded))
-            .min(left.len());
-        if room == 0 || self.k == 0 {
+    /// Candidates that hardly reach the floor leave the race.
+    fn drop_hopeless(&mut self) {
+        if self.floor == f32::NEG_INFINITY {
+            return;
+        }
+        let (floor, doubt) = (f64::from(self.floor), self.rule.doubt());
+        let (errors, mut at) = (&self.errors, 0);
+        let embedded = self.embedded;
+        self.candidates.retain(|c| {
+            at += 1;
+            at <= embedded || doubt == 0.0 || errors.above(c.candidate.score, floor) > doubt
+        });
+    }
+
+    /// How many of the remaining candidates must still be embedded, as far as is known.
+    fn wanted(&self) -> usize {
+        let left = &self.visible()[self.embedded..];
+        if self.k == 0 {
             return 0;
         }
-        let missing = self.k.saturating_sub(self.embedded);
+        let missing = self.k.saturating_sub(self.found.len());
         let threshold = match self.hits.get(self.k - 1) {
             Some(hit) => f64::from(hit.score),
             None => {
-                let estimates = self.candidates.iter().map(|c| c.score);
-                self.errors.threshold(estimates, self.k)
+                let estimates = self.visible().iter().map(Ranked::estimate);
+                self.errors
+                    .threshold(estimates, self.k + self.settled.len())
             }
         };
         // In the first round somewhat more, which mostly saves the second.
         let doubt = self.rule.doubt() * if self.embedded == 0 { 0.5 } else { 1.0 };
-        let wanted = left.partition_point(|c| self.errors.above(c.score, threshold) > doubt);
+        let wanted = left.partition_point(|c| self.errors.above(c.estimate(), threshold) > doubt);
         let wanted = if doubt > 0.0 { wanted } else { left.len() };
-        wanted.max(missing).min(room)
+        wanted.max(missing).min(left.len())
+    }
+
+    /// Candidates that should have been embedded and were not, because the limit was reached.
+    pub fn left_out_by_limit(&self) -> usize {
+        self.wanted()
     }
 
     /// Exact scores of the chunks of the last [`Step::Embed`], in its order.
@@ -139,24 +252,76 @@ impl Search {
         }
         let asked = &self.candidates[self.embedded..self.embedded + scores.len()];
         if let Some((c, _)) = asked.iter().zip(scores).find(|(_, s)| !s.is_finite()) {
-            return Err(Error::NotFinite { id: c.id });
+            return Err(Error::NotFinite { id: c.candidate.id });
         }
         for (c, &score) in asked.iter().zip(scores) {
-            self.errors.observe(score - c.score);
-            self.hits.push(Hit { id: c.id, score });
+            self.errors.observe(score - c.candidate.score);
+            if score >= self.floor && !self.settled_groups.contains(&c.group) {
+                self.found.push((c.hit(score), c.group));
+            }
         }
-        self.hits
-            .sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
-        self.hits.truncate(self.k);
+        self.found.sort_by(|a, b| order(&a.0, &b.0));
+        let mut groups = HashSet::with_capacity(self.found.len());
+        self.found.retain(|(_, group)| groups.insert(*group));
         self.rounds += usize::from(!scores.is_empty());
         self.embedded += scores.len();
         self.pending.clear();
+        self.show();
         Ok(())
     }
 
-    /// The best so far, at most `k`, best first; final once [`Step::Done`] was answered.
+    fn show(&mut self) {
+        let page = self.found.iter().take(self.k).map(|(hit, _)| *hit);
+        self.hits = page.collect();
+    }
+
+    /// Takes chunks that were asked for, but cannot be embedded, out of the race.
+    pub fn lose(&mut self, lost: &[u32]) {
+        let (mut at, embedded) = (0, self.embedded);
+        self.candidates.retain(|c| {
+            at += 1;
+            at <= embedded || !lost.contains(&c.candidate.id)
+        });
+        self.pending.clear();
+    }
+
+    /// Goes on to the next page, of at most `k` hits among the first `horizon` candidates. The hits so far stay
+    /// as they are: neither they nor others of their groups come again. Call it once [`Step::Done`] was answered.
+    pub fn turn(&mut self, k: usize, horizon: usize) {
+        let page = self.k.min(self.found.len());
+        for (hit, group) in self.found.drain(..page) {
+            self.settled.push(hit);
+            self.settled_groups.insert(group);
+        }
+        let (groups, mut at, embedded) = (&self.settled_groups, 0, self.embedded);
+        self.candidates.retain(|c| {
+            at += 1;
+            at <= embedded || !groups.contains(&c.group)
+        });
+        (self.k, self.horizon) = (k, horizon);
+        self.done = false;
+        self.show();
+    }
+
+    /// The best of this page so far, at most `k`, best first; final once [`Step::Done`] was answered.
     pub fn hits(&self) -> &[Hit] {
         &self.hits
+    }
+
+    /// What this page would be with estimates where nothing better is known: hits, and whether each is exact.
+    pub fn outlook(&self) -> Vec<(Hit, bool)> {
+        let exact = self.found.iter().map(|(hit, group)| (*hit, *group, true));
+        let left = &self.visible()[self.embedded..];
+        let estimated = left
+            .iter()
+            .filter(|c| c.candidate.score >= self.floor)
+            .map(|c| (c.hit(c.candidate.score), c.group, false));
+        let mut all: Vec<_> = exact.chain(estimated).collect();
+        all.sort_by(|a, b| order(&a.0, &b.0));
+        let mut groups = self.settled_groups.clone();
+        all.retain(|(_, group, _)| groups.insert(*group));
+        let page = all.into_iter().take(self.k);
+        page.map(|(hit, _, exact)| (hit, exact)).collect()
     }
 
     /// Embeddings asked for and fed.

@@ -1,29 +1,31 @@
 //! Recently recomputed embeddings, in memory only: never stored.
 
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
 
-/// Embeddings by chunk, least recently used out first.
+/// Embeddings by whatever names a text, least recently used out first.
 #[derive(Debug, Clone)]
-pub struct Cache {
+pub struct Cache<K> {
     capacity: usize,
-    map: HashMap<u32, usize>,
-    slots: Vec<Slot>,
+    map: HashMap<K, usize>,
+    slots: Vec<Slot<K>>,
     /// Most and least recently used.
     head: usize,
     tail: usize,
 }
 
 #[derive(Debug, Clone)]
-struct Slot {
-    id: u32,
-    embedding: Box<[f32]>,
+struct Slot<K> {
+    key: K,
+    embedding: Arc<[f32]>,
     newer: usize,
     older: usize,
 }
 
 const NONE: usize = usize::MAX;
 
-impl Cache {
+impl<K: Clone + Eq + Hash> Cache<K> {
     /// Keeps at most `capacity` embeddings; 384 values take 1.5 kB each.
     pub fn new(capacity: usize) -> Self {
         Self {
@@ -45,26 +47,31 @@ impl Cache {
         self.map.is_empty()
     }
 
-    /// The embedding of a chunk, which thereby becomes the most recently used.
-    pub fn get(&mut self, id: u32) -> Option<&[f32]> {
-        let slot = *self.map.get(&id)?;
-        self.unlink(slot);
-        self.link(slot);
-        Some(&self.slots[slot].embedding)
+    /// How many it may hold.
+    pub fn capacity(&self) -> usize {
+        self.capacity
     }
 
-    /// Keeps an embedding, in place of an older one of this chunk or of the least recently used.
-    pub fn put(&mut self, id: u32, embedding: &[f32]) {
+    /// The embedding of a text, which thereby becomes the most recently used.
+    pub fn get(&mut self, key: &K) -> Option<Arc<[f32]>> {
+        let slot = *self.map.get(key)?;
+        self.unlink(slot);
+        self.link(slot);
+        Some(Arc::clone(&self.slots[slot].embedding))
+    }
+
+    /// Keeps an embedding, in place of an older one of this text or of the least recently used.
+    pub fn put(&mut self, key: K, embedding: Arc<[f32]>) {
         if self.capacity == 0 {
             return;
         }
-        let slot = if let Some(&slot) = self.map.get(&id) {
+        let slot = if let Some(&slot) = self.map.get(&key) {
             self.unlink(slot);
             slot
         } else if self.slots.len() < self.capacity {
             self.slots.push(Slot {
-                id,
-                embedding: Box::default(),
+                key: key.clone(),
+                embedding: Arc::clone(&embedding),
                 newer: NONE,
                 older: NONE,
             });
@@ -72,18 +79,13 @@ impl Cache {
         } else {
             let slot = self.tail;
             self.unlink(slot);
-            self.map.remove(&self.slots[slot].id);
+            self.map.remove(&self.slots[slot].key);
             slot
         };
-        self.slots[slot].id = id;
-        self.slots[slot].embedding = embedding.into();
-        self.map.insert(id, slot);
+        self.slots[slot].key = key.clone();
+        self.slots[slot].embedding = embedding;
+        self.map.insert(key, slot);
         self.link(slot);
-    }
-
-    /// Forgets everything, as when chunks were renumbered.
-    pub fn clear(&mut self) {
-        *self = Self::new(self.capacity);
     }
 
     fn unlink(&mut self, slot: usize) {
@@ -125,10 +127,10 @@ mod tests {
                     at.map(|at| model.remove(at));
                     model.insert(0, (id, i as f32));
                     model.truncate(capacity);
-                    cache.put(id, &[i as f32]);
+                    cache.put(id, Arc::from([i as f32]));
                 } else {
                     let expected = at.map(|at| { let e = model.remove(at); model.insert(0, e); [e.1] });
-                    prop_assert_eq!(cache.get(id), expected.as_ref().map(|e| e.as_slice()));
+                    prop_assert_eq!(cache.get(&id).map(|e| e.to_vec()), expected.map(|e| e.to_vec()));
                 }
                 prop_assert_eq!(cache.len(), model.len());
             }

@@ -31,4 +31,20 @@ pub enum Error {
         /// The query's values.
         expected: usize,
     },
+    /// A filter makes no sense.
+    #[error("invalid filter at {at}: {why}")]
+    InvalidFilter {
+        /// The place in the filter, for instance `$.year.gte`.
+        at: String,
+        /// What is wrong there.
+        why: String,
+    },
+    /// An option of a search makes no sense.
+    #[error("invalid option {option}: {why}")]
+    InvalidOption {
+        /// Its name.
+        option: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
 }

@@ -1,228 +1,245 @@
-//! Several searches on common batches.
+//! Several searches on common batches: what they want is embedded once, in batches that one of them drives.
+//!
+//! Whoever finds nobody driving takes a batch, its own texts first, then what the others wait for, has it
+//! embedded and provides the result to all. No I/O and no waiting here: wakers are told when to ask again.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
+use std::sync::Arc;
+use std::task::Waker;
 
-use super::{Cache, Error, Search, Step};
+use super::Cache;
 
-/// Searches that run together: what several of them want is embedded once, in one batch.
+/// Texts that are waited for, and embeddings that are remembered.
 #[derive(Debug)]
-pub struct Pool {
-    members: Vec<Member>,
-    wanted: Vec<u32>,
+pub struct Pool<K> {
+    cache: Cache<K>,
+    members: HashMap<u64, Member<K>>,
+    next: u64,
+    /// Wanted and not being embedded, oldest first; some may be wanted no more.
+    queue: VecDeque<K>,
+    texts: HashMap<K, Arc<str>>,
+    driven: bool,
+    wakers: Vec<Waker>,
 }
 
 #[derive(Debug)]
-struct Member {
-    query: Vec<f32>,
-    search: Search,
-    /// Exact scores of pending chunks that are known already.
-    known: HashMap<u32, f32>,
+struct Member<K> {
+    wanted: HashSet<K>,
+    got: HashMap<K, Arc<[f32]>>,
 }
 
-impl Pool {
-    /// Queries (embeddings) and their searches.
-    pub fn new(members: Vec<(Vec<f32>, Search)>) -> Self {
-        let member = |(query, search)| Member {
-            query,
-            search,
-            known: HashMap::new(),
-        };
+/// Texts to embed, and what they are called.
+pub type Batch<K> = Vec<(K, Arc<str>)>;
+
+impl<K: Clone + Eq + Hash> Pool<K> {
+    /// Remembers at most `capacity` embeddings.
+    pub fn new(capacity: usize) -> Self {
         Self {
-            members: members.into_iter().map(member).collect(),
-            wanted: Vec::new(),
+            cache: Cache::new(capacity),
+            members: HashMap::new(),
+            next: 0,
+            queue: VecDeque::new(),
+            texts: HashMap::new(),
+            driven: false,
+            wakers: Vec::new(),
         }
     }
 
-    /// The chunks to embed now, without repeats; empty when all searches are done. What `cache` holds is
-    /// fed from there.
-    ///
-    /// # Errors
-    /// As [`Pool::provide`].
-    pub fn wanted(&mut self, cache: &mut Cache) -> Result<&[u32], Error> {
-        self.advance(&HashMap::new(), cache)?;
-        Ok(&self.wanted)
+    /// Remembers at most `capacity` from now on, beginning with none.
+    pub fn resize(&mut self, capacity: usize) {
+        self.cache = Cache::new(capacity);
     }
 
-    /// Embeddings of the chunks last wanted, in their order; they go into the cache, too.
-    ///
-    /// # Errors
-    /// [`Error::Unasked`] or [`Error::Dimension`] if they do not fit, [`Error::NotFinite`] if one is no
-    /// number; then nothing was taken and the chunks stay wanted.
-    pub fn provide(&mut self, embeddings: &[Vec<f32>], cache: &mut Cache) -> Result<(), Error> {
-        if embeddings.len() != self.wanted.len() {
-            return Err(Error::Unasked {
-                found: embeddings.len(),
-                expected: self.wanted.len(),
-            });
-        }
-        let dim = self.members.first().map_or(0, |m| m.query.len());
-        for (&id, e) in self.wanted.iter().zip(embeddings) {
-            if e.len() != dim {
-                return Err(Error::Dimension {
-                    id,
-                    found: e.len(),
-                    expected: dim,
-                });
+    /// How many it may remember.
+    pub fn capacity(&self) -> usize {
+        self.cache.capacity()
+    }
+
+    /// What is remembered of a text.
+    pub fn known(&mut self, key: &K) -> Option<Arc<[f32]>> {
+        self.cache.get(key)
+    }
+
+    /// Someone wants these texts embedded; the ticket is for [`Pool::take`].
+    pub fn join(&mut self, wants: Batch<K>) -> u64 {
+        let ticket = self.next;
+        self.next += 1;
+        let mut member = Member {
+            wanted: HashSet::new(),
+            got: HashMap::new(),
+        };
+        for (key, text) in wants {
+            if !self.texts.contains_key(&key) {
+                self.queue.push_back(key.clone());
+                self.texts.insert(key.clone(), text);
             }
-            if e.iter().any(|v| !v.is_finite()) {
-                return Err(Error::NotFinite { id });
+            member.wanted.insert(key);
+        }
+        self.members.insert(ticket, member);
+        ticket
+    }
+
+    /// All embeddings that a ticket is for, once they are there. Then the ticket is spent.
+    pub fn take(&mut self, ticket: u64) -> Option<HashMap<K, Arc<[f32]>>> {
+        let member = self.members.get(&ticket)?;
+        if !member.wanted.is_empty() {
+            return None;
+        }
+        self.members.remove(&ticket).map(|member| member.got)
+    }
+
+    /// The next batch, of at most `most` texts, for whoever holds this ticket to embed; `None` while another is
+    /// at it. It ends with [`Pool::provide`] or [`Pool::give_up`].
+    pub fn drive(&mut self, ticket: u64, most: usize) -> Option<Batch<K>> {
+        if self.driven {
+            return None;
+        }
+        let Self {
+            members,
+            queue,
+            texts,
+            ..
+        } = self;
+        queue.retain(|key| {
+            let wanted = members.values().any(|m| m.wanted.contains(key));
+            if !wanted {
+                texts.remove(key);
             }
-        }
-        let wanted = std::mem::take(&mut self.wanted);
-        let fresh = wanted
-            .iter()
-            .copied()
-            .zip(embeddings.iter().map(Vec::as_slice))
-            .collect();
-        if let Err(e) = self.advance(&fresh, cache) {
-            self.wanted = wanted;
-            return Err(e);
-        }
-        for (&id, e) in wanted.iter().zip(embeddings) {
-            cache.put(id, e);
-        }
-        Ok(())
-    }
-
-    /// Feeds every search that has all it wants, until each wants something new.
-    fn advance(&mut self, fresh: &HashMap<u32, &[f32]>, cache: &mut Cache) -> Result<(), Error> {
-        let (mut wanted, mut seen) = (Vec::new(), HashSet::new());
-        for Member {
-            query,
-            search,
-            known,
-        } in &mut self.members
-        {
-            while let Step::Embed(ids) = search.step() {
-                let mut scores = Vec::with_capacity(ids.len());
-                for &id in ids {
-                    if let Entry::Vacant(slot) = known.entry(id) {
-                        let embedding = fresh.get(&id).copied().or_else(|| cache.get(id));
-                        if let Some(e) = embedding {
-                            slot.insert(score(id, query, e)?);
-                        }
-                    }
-                    match known.get(&id) {
-                        Some(&s) => scores.push(s),
-                        None if seen.insert(id) => wanted.push(id),
-                        None => {}
-                    }
-                }
-                if scores.len() < ids.len() {
-                    break;
-                }
-                search.feed(&scores)?;
-                known.clear();
-            }
-        }
-        self.wanted = wanted;
-        Ok(())
-    }
-
-    /// The searches, in the order given.
-    pub fn searches(&self) -> impl Iterator<Item = &Search> {
-        self.members.iter().map(|m| &m.search)
-    }
-}
-
-fn score(id: u32, query: &[f32], embedding: &[f32]) -> Result<f32, Error> {
-    if query.len() != embedding.len() {
-        return Err(Error::Dimension {
-            id,
-            found: embedding.len(),
-            expected: query.len(),
+            wanted
         });
+        let own = members.get(&ticket).map(|m| &m.wanted);
+        let is_own = |key: &K| own.is_some_and(|own| own.contains(key));
+        let (first, rest): (Vec<K>, Vec<K>) = queue.drain(..).partition(is_own);
+        let mut keys = first;
+        keys.extend(rest);
+        queue.extend(keys.split_off(keys.len().min(most.max(1))));
+        let batch = keys.into_iter().filter_map(|key| {
+            let text = texts.get(&key)?;
+            let text = Arc::clone(text);
+            Some((key, text))
+        });
+        let batch: Batch<K> = batch.collect();
+        self.driven = !batch.is_empty();
+        self.driven.then_some(batch)
     }
-    Ok(query.iter().zip(embedding).map(|(a, b)| a * b).sum())
+
+    /// Ends a drive: the embeddings of its batch, in order.
+    pub fn provide(&mut self, keys: &[K], embeddings: &[Arc<[f32]>]) {
+        for (key, embedding) in keys.iter().zip(embeddings) {
+            self.texts.remove(key);
+            for member in self.members.values_mut() {
+                if member.wanted.remove(key) {
+                    member.got.insert(key.clone(), Arc::clone(embedding));
+                }
+            }
+            self.cache.put(key.clone(), Arc::clone(embedding));
+        }
+        self.end();
+    }
+
+    /// Ends a drive that failed or was abandoned: others may try.
+    pub fn give_up(&mut self, keys: &[K]) {
+        keys.iter()
+            .rev()
+            .for_each(|key| self.queue.push_front(key.clone()));
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.driven = false;
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+
+    /// Whether to wait; then `waker` is woken when it is worth asking again.
+    pub fn wait(&mut self, waker: &Waker) -> bool {
+        if self.driven {
+            self.wakers.push(waker.clone());
+        }
+        self.driven
+    }
+
+    /// A ticket is not needed any more.
+    pub fn leave(&mut self, ticket: u64) {
+        self.members.remove(&ticket);
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Candidate, Rule};
     use super::*;
-    use crate::codec::Prior;
 
-    fn search(ids: std::ops::Range<u32>, batch: usize) -> Search {
-        let rule = Rule::new(
-            1.0,
-            Prior {
-                bias: 0.0,
-                slope: 1.0,
-                spread: 0.1,
-            },
-        )
-        .unwrap()
-        .batch(batch);
-        Search::new(
-            ids.map(|id| Candidate { id, score: 0.5 }).collect(),
-            2,
-            rule,
-        )
-        .unwrap()
+    fn wants(keys: &[u32]) -> Batch<u32> {
+        keys.iter()
+            .map(|k| (*k, Arc::from(k.to_string())))
+            .collect()
     }
 
-    fn embedding(id: u32) -> Vec<f32> {
-        vec![id as f32, -(id as f32)]
+    fn keys(batch: &Batch<u32>) -> Vec<u32> {
+        batch.iter().map(|(k, _)| *k).collect()
     }
 
-    fn drive(pool: &mut Pool, cache: &mut Cache) -> usize {
-        let mut embedded = 0;
-        loop {
-            let wanted = pool.wanted(cache).unwrap().to_vec();
-            if wanted.is_empty() {
-                return embedded;
-            }
-            embedded += wanted.len();
-            assert!(embedded < 1000);
-            let vectors: Vec<_> = wanted.iter().map(|&id| embedding(id)).collect();
-            pool.provide(&vectors, cache).unwrap();
-        }
+    fn provide(pool: &mut Pool<u32>, batch: &Batch<u32>) {
+        let embeddings: Vec<Arc<[f32]>> =
+            batch.iter().map(|(k, _)| Arc::from([*k as f32])).collect();
+        pool.provide(&keys(batch), &embeddings);
     }
 
     #[test]
-    fn shared_candidates_are_embedded_once_and_each_query_gets_its_own_answer() {
-        for capacity in [0, 3, 100] {
-            let mut cache = Cache::new(capacity);
-            let members = vec![
-                (vec![1.0, 0.0], search(0..20, 20)),
-                (vec![0.0, 1.0], search(10..30, 20)),
-            ];
-            let mut pool = Pool::new(members);
-            assert_eq!(drive(&mut pool, &mut cache), 30, "capacity {capacity}");
-            let best: Vec<u32> = pool.searches().map(|s| s.hits()[0].id).collect();
-            assert_eq!(best, [19, 10]);
-        }
+    fn what_two_want_is_embedded_once_and_both_get_all_of_theirs() {
+        let mut pool = Pool::new(10);
+        let (a, b) = (pool.join(wants(&[1, 2, 3])), pool.join(wants(&[3, 4])));
+        let batch = pool.drive(b, 10).unwrap();
+        assert_eq!(keys(&batch), [3, 4, 1, 2]);
+        assert!(pool.drive(a, 10).is_none() && pool.take(a).is_none());
+        provide(&mut pool, &batch);
+        let mut got: Vec<u32> = pool.take(a).unwrap().into_keys().collect();
+        got.sort_unstable();
+        assert_eq!(got, [1, 2, 3]);
+        assert_eq!(pool.take(b).unwrap()[&4].to_vec(), [4.0]);
+        assert!(pool.take(b).is_none() && pool.drive(a, 10).is_none());
+        assert_eq!(pool.known(&2).unwrap().to_vec(), [2.0]);
     }
 
     #[test]
-    fn a_cache_too_small_for_a_batch_still_ends() {
-        let mut cache = Cache::new(1);
-        let members = vec![
-            (vec![1.0, 0.0], search(0..20, 3)),
-            (vec![0.0, 1.0], search(5..20, 7)),
-        ];
-        drive(&mut Pool::new(members), &mut cache);
+    fn batches_are_bounded_and_own_texts_come_first() {
+        let mut pool = Pool::new(0);
+        let (a, b) = (pool.join(wants(&[1, 2])), pool.join(wants(&[3])));
+        let batch = pool.drive(b, 2).unwrap();
+        assert_eq!(keys(&batch), [3, 1]);
+        provide(&mut pool, &batch);
+        assert!(pool.take(b).is_some() && pool.take(a).is_none());
+        let batch = pool.drive(a, 2).unwrap();
+        assert_eq!(keys(&batch), [2]);
+        provide(&mut pool, &batch);
+        assert_eq!(pool.take(a).unwrap().len(), 2);
     }
 
     #[test]
-    fn what_the_cache_holds_is_not_asked_for() {
-        let mut cache = Cache::new(100);
-        (0..20).for_each(|id| cache.put(id, &embedding(id)));
-        let mut pool = Pool::new(vec![(vec![1.0, 0.0], search(0..20, 4))]);
-        assert!(pool.wanted(&mut cache).unwrap().is_empty());
+    fn what_the_driver_abandons_another_takes_on() {
+        let mut pool = Pool::new(0);
+        let (a, b) = (pool.join(wants(&[1])), pool.join(wants(&[2])));
+        let batch = pool.drive(a, 9).unwrap();
+        pool.leave(a);
+        pool.give_up(&keys(&batch));
+        // Nobody wants 1 any more.
+        let batch = pool.drive(b, 9).unwrap();
+        assert_eq!(keys(&batch), [2]);
+        provide(&mut pool, &batch);
+        assert!(pool.take(b).is_some());
+        // It can be asked for again.
+        let c = pool.join(wants(&[1]));
+        assert_eq!(keys(&pool.drive(c, 9).unwrap()), [1]);
     }
 
     #[test]
-    fn a_broken_embedding_is_refused_and_asked_for_again() {
-        let mut cache = Cache::new(0);
-        let mut pool = Pool::new(vec![(vec![1.0, 0.0], search(0..2, 4))]);
-        let wanted = pool.wanted(&mut cache).unwrap().to_vec();
-        for bad in [vec![f32::NAN, 0.0], vec![0.0]] {
-            assert!(pool.provide(&[embedding(0), bad], &mut cache).is_err());
-        }
-        assert!(pool.provide(&[], &mut cache).is_err());
-        assert_eq!(pool.wanted(&mut cache).unwrap(), wanted);
-        assert_eq!(drive(&mut pool, &mut cache), 2);
+    fn waiting_is_only_for_someone_who_drives() {
+        let mut pool = Pool::new(0);
+        let a = pool.join(wants(&[1]));
+        assert!(!pool.wait(Waker::noop()));
+        let batch = pool.drive(a, 1).unwrap();
+        assert!(pool.wait(Waker::noop()));
+        pool.give_up(&keys(&batch));
+        assert!(!pool.wait(Waker::noop()));
     }
 }

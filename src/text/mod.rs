@@ -1,13 +1,17 @@
-//! Text: chunking with exact offsets, and block-compressed storage.
+//! Text: chunking with exact offsets, block-compressed storage, and words as keyword search sees them.
 
 use std::ops::Range;
 
 pub mod blocks;
 mod chunk;
 mod error;
+mod stem;
+mod words;
 
 pub use chunk::{Chunker, TokenChunker, TokenRanges};
 pub use error::Error;
+pub use stem::stem;
+pub use words::{Kind, words};
 
 /// Checks what a chunker returned.
 pub fn check_chunks(text: &str, chunks: &[Range<usize>]) -> Result<(), Error> {

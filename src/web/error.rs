@@ -3,7 +3,7 @@
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::{index, model, store};
+use crate::{index, model, search, store};
 
 /// A call was made in the wrong state or with the wrong arguments.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,9 @@ impl Thrown for index::Error {
             Self::Damaged { .. } => "corrupted",
             Self::Superseded => "superseded",
             Self::TooLarge { .. } => "too-large",
+            Self::Search(search::Error::InvalidFilter { .. }) => "invalid-filter",
+            Self::Search(search::Error::InvalidOption { .. }) => "invalid-argument",
+            Self::NoDocument(_) => "no-document",
             Self::Exists => "already-exists",
             Self::NoIndex => "not-found",
             Self::NoText => "no-text",

@@ -4,7 +4,7 @@
 //! const engine = await Engine.open("notes");               // what is stored, without a model
 //! await engine.load(modelFiles, "auto");                   // { backend, selfTest, ... }
 //! await engine.add([{ id, title, text }], onProgress);     // committed when it resolves
-//! const { hits } = await engine.search("what do bees want?", 5);
+//! const { hits } = await engine.search("what do bees want?", { k: 5 });
 //! ```
 //!
 //! Calls that write must not overlap (the worker queues them); searches may run between the batches of an `add`.

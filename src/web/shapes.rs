@@ -55,36 +55,6 @@ pub(super) struct DocumentOut {
     pub text_bytes: u64,
 }
 
-/// A passage that answers.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct HitOut {
-    pub id: String,
-    pub title: String,
-    pub metadata: String,
-    /// Headings above the passage, outermost first, joined by ` › `; empty without any.
-    pub heading: String,
-    /// Range in the document's text, in UTF-16 units.
-    pub start: usize,
-    pub end: usize,
-    /// Length of the document's text in UTF-16 units.
-    pub document_length: usize,
-    pub text: String,
-    pub score: f32,
-}
-
-/// The answers to a question and what they cost.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Found {
-    pub hits: Vec<HitOut>,
-    pub recomputed: usize,
-    pub rounds: usize,
-    pub codes_read: usize,
-    pub damaged: usize,
-    pub ms: f64,
-}
-
 /// Sizes. `bytes.total` is the index without the texts.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -49,7 +49,7 @@ describe("the index in IndexedDB", () => {
       const listed = await call("documents");
       assert.equal(listed.length, documents);
       if (documents > 0) {
-        const { hits, damaged } = await call("search", { query: "one two three", k: 5 });
+        const { hits, damaged } = await call("search", { query: "one two three", options: { k: 5 } });
         assert.equal(damaged, 0);
         assert.equal(hits.length, Math.min(5, (await call("stats")).chunks));
       }
@@ -146,8 +146,8 @@ test("a full disk is reported, and what was committed stays", { timeout: 120_000
     const code = await page.evaluate((document) => testClient.call("add", { documents: [document] }).then(() => "added", (error) => error.code), numbered(2));
     assert.equal(code, "quota-exceeded");
     assert.deepEqual((await call("documents")).map(({ id }) => id), ["doc-1"]);
-    const { hits } = await call("search", { query: "one two", k: 1 });
-    assert.equal(hits[0].id, "doc-1");
+    const { hits } = await call("search", { query: "one two", options: { k: 1 } });
+    assert.equal(hits[0].document, "doc-1");
     await disk("free");
     await call("add", { documents: [numbered(3)] });
     const again = await engine(context, url, { backend: "cpu" });

@@ -66,6 +66,6 @@ function nearness(score) {
   return score >= 0.5 ? "near" : score >= 0.3 ? "fair" : "far";
 }
 
-function position({ start, documentLength }) {
+function position({ utf16: [start], documentLength }) {
   return documentLength > 0 ? `${Math.round((100 * start) / documentLength)} % into the file` : "";
 }

@@ -1,6 +1,8 @@
 //! Codes, graph and walk in WebAssembly: `bench.mjs` times these calls.
 #![forbid(unsafe_code)]
 
+mod words;
+
 use std::ops::ControlFlow;
 
 use gossamer::codec::{Codec, Coder, Codes};
@@ -9,7 +11,7 @@ use wasm_bindgen::prelude::*;
 
 const DIM: usize = 384;
 
-fn failed(error: impl std::fmt::Display) -> JsError {
+pub(crate) fn failed(error: impl std::fmt::Display) -> JsError {
     JsError::new(&error.to_string())
 }
 

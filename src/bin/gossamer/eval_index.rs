@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use gossamer::index::SearchOptions;
+use gossamer::index::{Mode, SearchOptions};
 use gossamer::model::{Embedder, Embeddings, Encoder, Error, ModelId, Role};
 use serde_json::{Value, json};
 
@@ -102,11 +102,12 @@ pub async fn run(arguments: Vec<String>) -> Result<ExitCode, Failure> {
     let snapshot = index.snapshot();
     let asked = SearchOptions {
         k: options.k as usize,
-        target_recall: options.target_recall,
+        recall: options.target_recall,
+        mode: Mode::Semantic,
         ..SearchOptions::default()
     };
     let exact = SearchOptions {
-        target_recall: 1.0,
+        recall: 1.0,
         ..asked.clone()
     };
     let (mut found, mut wanted) = (0usize, 0usize);

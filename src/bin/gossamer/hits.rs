@@ -5,13 +5,22 @@ use serde_json::{Value, json};
 
 /// A result: its hits and what finding them cost.
 pub fn result_json(result: &SearchResult) -> Value {
-    let stats = &result.stats;
+    let (stats, left_out) = (&result.stats, &result.left_out);
     json!({
         "hits": result.hits.iter().map(hit_json).collect::<Vec<_>>(),
+        "eligible": result.eligible,
+        "shortfall": result.shortfall,
+        "left_out": {
+            "passages": left_out.passages,
+            "text": left_out.text,
+            "question": left_out.question,
+        },
         "stats": {
             "recomputed": stats.recomputed,
             "rounds": stats.rounds,
+            "remembered": stats.remembered,
             "codes_read": stats.codes_read,
+            "text_read": stats.text_read,
             "damaged": stats.damaged,
         },
     })
@@ -29,6 +38,12 @@ pub fn hit_json(hit: &Hit) -> Value {
         "utf16": [hit.utf16.start, hit.utf16.end],
         "chunk": hit.chunk,
         "text": hit.text,
+        "why": {
+            "semantic": hit.why.semantic,
+            "keyword": hit.why.keyword,
+            "estimated": hit.why.estimated,
+        },
+        "marks": hit.marks.iter().map(|m| [m.start, m.end]).collect::<Vec<_>>(),
     })
 }
 

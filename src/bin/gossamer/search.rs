@@ -4,25 +4,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use gossamer::index::{SearchOptions, SearchResult};
+use clap::ValueEnum;
+use gossamer::index::{GroupBy, LeftOut, Mode, SearchOptions};
+use gossamer::search::Filter;
 use serde_json::json;
 
 use crate::error::Failure;
-use crate::{DeviceOption, documents, model, output};
+use crate::{DeviceOption, documents, hits, model, output};
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// The question, in plain words
+    /// The question, in plain words; "words in quotes" must occur, -word must not
     question: String,
     /// Folder of the index
     #[arg(long, value_name = "PATH")]
     index: PathBuf,
-    /// Passages wanted
-    #[arg(short, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    k: u32,
-    /// Share of the exact top k to find, on average; 1 embeds every chunk
-    #[arg(long, default_value_t = 0.95, value_name = "SHARE")]
-    recall: f32,
+    #[command(flatten)]
+    asked: Asked,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -30,33 +28,109 @@ pub struct Options {
     device: DeviceOption,
 }
 
+/// What is asked for besides the question.
+#[derive(clap::Args)]
+pub struct Asked {
+    /// Hits wanted
+    #[arg(short, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    k: u32,
+    /// Share of the exact top k to find, on average; 1 embeds every chunk
+    #[arg(long, default_value_t = 0.95, value_name = "SHARE")]
+    recall: f32,
+    /// What ranks: meaning and words, meaning alone, or words alone (which needs no model)
+    #[arg(long, value_enum, default_value = "hybrid")]
+    mode: Ranks,
+    /// Only documents whose metadata pass, for instance '{"year":{"gte":2020},"tags":{"has":"law"}}'
+    #[arg(long, value_name = "JSON")]
+    filter: Option<String>,
+    /// What a hit stands for: itself, or its document
+    #[arg(long, value_enum, default_value = "chunk")]
+    group_by: Groups,
+    /// Hits of at least this score only
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    min_score: Option<f32>,
+    /// Hits to pass over first, for the next pages
+    #[arg(long, default_value_t = 0, value_name = "HITS")]
+    offset: usize,
+    /// Milliseconds after which the answer should be there, with what is known by then
+    #[arg(long, value_name = "MS")]
+    deadline_ms: Option<f64>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Ranks {
+    Hybrid,
+    Semantic,
+    Keyword,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Groups {
+    Chunk,
+    Document,
+}
+
+impl Asked {
+    /// As the library takes it.
+    pub fn options(&self) -> Result<SearchOptions, Failure> {
+        let filter = self.filter.as_deref().map(Filter::parse).transpose();
+        Ok(SearchOptions {
+            k: self.k as usize,
+            recall: self.recall,
+            mode: match self.mode {
+                Ranks::Hybrid => Mode::Hybrid,
+                Ranks::Semantic => Mode::Semantic,
+                Ranks::Keyword => Mode::Keyword,
+            },
+            filter: filter.map_err(gossamer::index::Error::from)?,
+            group_by: match self.group_by {
+                Groups::Chunk => GroupBy::Chunk,
+                Groups::Document => GroupBy::Document,
+            },
+            min_score: self.min_score,
+            offset: self.offset,
+            deadline_ms: self.deadline_ms,
+            ..SearchOptions::default()
+        })
+    }
+}
+
 pub async fn run(options: Options) -> Result<ExitCode, Failure> {
     let index = documents::open(&options.index).await?;
-    let encoder = model::open(options.device.choice()).await?;
-    let start = Instant::now();
-    let result = index
-        .search(
-            &encoder,
-            &options.question,
-            &SearchOptions {
-                k: options.k as usize,
-                target_recall: options.recall,
-                ..SearchOptions::default()
-            },
-        )
-        .await?;
-    let ms = start.elapsed().as_secs_f64() * 1e3;
+    let asked = options.asked.options()?;
+    let question = &options.question;
+    let (result, ms, backend) = if asked.mode == Mode::Keyword {
+        let start = Instant::now();
+        let result = index.snapshot().search_words(question, &asked).await?;
+        (result, start.elapsed().as_secs_f64() * 1e3, None)
+    } else {
+        let encoder = model::open(options.device.choice()).await?;
+        let start = Instant::now();
+        let result = index.search(&encoder, question, &asked).await?;
+        let ms = start.elapsed().as_secs_f64() * 1e3;
+        (result, ms, Some(encoder.info().clone()))
+    };
     if options.json {
-        return print_json(&options.question, &result, ms, &encoder);
+        let mut answer = hits::result_json(&result);
+        answer["question"] = json!(question);
+        answer["stats"]["ms"] = json!(ms);
+        answer["stats"]["backend"] = json!(backend);
+        output::json(&answer)?;
+        return Ok(ExitCode::SUCCESS);
     }
     for (rank, hit) in result.hits.iter().enumerate() {
         println!(
-            "{}. {} (bytes {}-{})  score {:.3}",
-            rank + 1,
+            "{}. {} (bytes {}-{})  score {:.3}{}",
+            asked.offset + rank + 1,
             hit.document,
             hit.bytes.start,
             hit.bytes.end,
-            hit.score
+            hit.score,
+            if hit.why.estimated {
+                " (estimated)"
+            } else {
+                ""
+            }
         );
         for line in hit.text.lines() {
             println!("   {line}");
@@ -64,7 +138,13 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
         println!();
     }
     if result.hits.is_empty() {
-        println!("nothing found: the index is empty");
+        println!(
+            "nothing found: {} could be",
+            output::count(result.eligible, "passage")
+        );
+    }
+    if result.left_out.any() {
+        eprintln!("left out for want of time: {}", left_out(&result.left_out));
     }
     if result.stats.damaged > 0 {
         eprintln!(
@@ -74,7 +154,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
     }
     eprintln!(
         "{ms:.0} ms on {}: {} read, {} recomputed in {}",
-        encoder.info().name,
+        backend.map_or("no model".to_owned(), |b| b.name),
         output::count(result.stats.codes_read, "code"),
         output::count(result.stats.recomputed, "embedding"),
         output::count(result.stats.rounds, "round")
@@ -82,38 +162,16 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_json(
-    question: &str,
-    result: &SearchResult,
-    ms: f64,
-    encoder: &gossamer::model::Encoder,
-) -> Result<ExitCode, Failure> {
-    let hits: Vec<_> = result
-        .hits
-        .iter()
-        .map(|hit| {
-            json!({
-                "document": hit.document,
-                "title": hit.title,
-                "score": hit.score,
-                "bytes": [hit.bytes.start, hit.bytes.end],
-                "utf16": [hit.utf16.start, hit.utf16.end],
-                "chunk": hit.chunk,
-                "text": hit.text,
-            })
-        })
-        .collect();
-    output::json(&json!({
-        "question": question,
-        "hits": hits,
-        "stats": {
-            "ms": ms,
-            "recomputed": result.stats.recomputed,
-            "rounds": result.stats.rounds,
-            "codes_read": result.stats.codes_read,
-            "damaged": result.stats.damaged,
-            "backend": encoder.info(),
-        },
-    }))?;
-    Ok(ExitCode::SUCCESS)
+fn left_out(left_out: &LeftOut) -> String {
+    let mut parts = Vec::new();
+    if left_out.passages > 0 {
+        parts.push(output::count(left_out.passages, "passage"));
+    }
+    if left_out.text > 0 {
+        parts.push(format!("the words of {}", output::size(left_out.text)));
+    }
+    if left_out.question {
+        parts.push("the meaning of the question".into());
+    }
+    parts.join(", ")
 }

@@ -39,7 +39,7 @@ impl Question {
             options.k = k as usize;
         }
         if let Some(recall) = self.recall {
-            options.target_recall = recall;
+            options.recall = recall;
         }
         Ok((self.question, options))
     }

@@ -1,0 +1,35 @@
+// Times keyword search in WebAssembly: node words.mjs passages.jsonl.gz queries.jsonl [megabytes]
+
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { gunzipSync } from "node:zlib";
+
+const { Words, heap } = createRequire(import.meta.url)("./pkg/gossamer_wasm_bench.js");
+const [passagesFile, queriesFile, megabytes = "10"] = process.argv.slice(2);
+const lines = (text) => text.split("\n").filter(Boolean).map((line) => JSON.parse(line).text);
+const passages = lines(gunzipSync(await readFile(passagesFile)).toString());
+const questions = lines(await readFile(queriesFile, "utf8")).slice(0, 100);
+const kept = [];
+for (let bytes = 0, i = 0; bytes < megabytes * 1e6 && i < passages.length; i++) {
+  kept.push(passages[i].replaceAll("\n", " "));
+  bytes += Buffer.byteLength(kept.at(-1)) + 1;
+}
+const text = kept.join("\n");
+const size = Buffer.byteLength(text) / 1e6;
+const timed = (call) => {
+  const start = performance.now();
+  call();
+  return performance.now() - start;
+};
+const p50 = (times) => times.sort((a, b) => a - b)[times.length >> 1];
+const show = (name, ms) => console.log(`${name}: ${ms.toFixed(1)} ms, ${((size / ms) * 1000).toFixed(0)} MB/s`);
+
+const words = new Words(text);
+console.log(`${kept.length} passages, ${size.toFixed(1)} MB`);
+show("inflate", p50([0, 0, 0, 0, 0].map(() => timed(() => words.inflate()))));
+show("scan that keeps nothing", p50(questions.slice(0, 11).map((question) => timed(() => words.scan(question)))));
+let memory = 0;
+show("count all words", p50([0, 0, 0].map(() => timed(() => { memory = words.remember(); }))));
+console.log(`kept in memory: ${(memory / 1e6).toFixed(1)} MB, ${((100 * memory) / (size * 1e6)).toFixed(0)} % of the text`);
+show("ask", p50(questions.map((question) => timed(() => words.ask(question)))));
+console.log(`memory of the module: ${heap().buffer.byteLength >> 20} MiB`);

@@ -1,0 +1,156 @@
+//! The passages and questions, with their vectors standing for the model.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use gossamer::index::Document;
+use gossamer::model::{Embedder, Embeddings, Error, ModelId, Role};
+use gossamer::text::Chunker;
+use half::f16;
+
+pub const DIM: usize = 384;
+
+/// Passages of an article are separated by this, which none contains.
+const BORDER: &str = "\n\u{1}\n";
+
+pub struct Question {
+    pub text: String,
+    /// The passage it was asked about.
+    pub gold: usize,
+}
+
+pub struct Squad {
+    pub embedder: Known,
+    /// Title and text.
+    pub passages: Vec<(String, String)>,
+    pub questions: Vec<Question>,
+}
+
+/// Knows the vectors of the passages and questions by their text.
+pub struct Known {
+    pub id: ModelId,
+    pub vectors: HashMap<String, Vec<f32>>,
+}
+
+impl Embedder for Known {
+    fn id(&self) -> &ModelId {
+        &self.id
+    }
+
+    fn dim(&self) -> usize {
+        DIM
+    }
+
+    async fn embed(&self, _: Role, texts: &[&str]) -> Result<Embeddings, Error> {
+        let rows = texts.iter().flat_map(|t| self.vectors[*t].iter());
+        Ok(Embeddings {
+            dim: DIM,
+            values: rows.copied().collect(),
+        })
+    }
+}
+
+/// Cuts an article into its passages.
+pub struct Passages;
+
+impl Chunker for Passages {
+    fn chunks(&self, text: &str) -> Vec<Range<usize>> {
+        let mut at = 0;
+        let passage = |passage: &str| {
+            let start = at;
+            at += passage.len() + BORDER.len();
+            start..start + passage.len()
+        };
+        text.split(BORDER).map(passage).collect()
+    }
+}
+
+impl Squad {
+    pub fn load(folder: &Path) -> Self {
+        let lines = |text: String| -> Vec<serde_json::Value> {
+            text.lines()
+                .map(|l| serde_json::from_str(l).unwrap())
+                .collect()
+        };
+        let field =
+            |value: &serde_json::Value, name: &str| value[name].as_str().unwrap().to_owned();
+        let passages: Vec<_> = lines(gunzip(folder.join("passages.jsonl.gz")))
+            .iter()
+            .map(|p| (field(p, "title"), field(p, "text")))
+            .collect();
+        let questions: Vec<_> =
+            lines(std::fs::read_to_string(folder.join("queries.jsonl")).unwrap())
+                .iter()
+                .map(|q| Question {
+                    text: field(q, "text").trim().to_owned(),
+                    gold: q["gold"].as_u64().unwrap() as usize,
+                })
+                .collect();
+        let rows = vectors(folder.join("passages.f16.npy"));
+        let asked = vectors(folder.join("queries.f16.npy"));
+        let texts = passages.iter().map(|p| &p.1).zip(rows.chunks_exact(DIM));
+        let texts = texts.chain(
+            questions
+                .iter()
+                .map(|q| &q.text)
+                .zip(asked.chunks_exact(DIM)),
+        );
+        let vectors = texts
+            .map(|(text, row)| (text.clone(), row.to_vec()))
+            .collect();
+        let id = ModelId {
+            name: "known".into(),
+            sha256: [0; 32],
+        };
+        Self {
+            embedder: Known { id, vectors },
+            passages,
+            questions,
+        }
+    }
+
+    /// One document per article.
+    pub fn articles(&self) -> Vec<Document> {
+        let mut documents: Vec<Document> = Vec::new();
+        for (title, text) in &self.passages {
+            match documents.last_mut() {
+                Some(document) if document.title == *title => {
+                    document.text.push_str(BORDER);
+                    document.text.push_str(text);
+                }
+                _ => documents.push(Document {
+                    id: documents.len().to_string(),
+                    title: title.clone(),
+                    text: text.clone(),
+                    metadata: String::new(),
+                }),
+            }
+        }
+        documents
+    }
+}
+
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Rows of an `.npy` file of float16.
+fn vectors(path: PathBuf) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    bytes[start..]
+        .chunks_exact(2)
+        .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
+        .collect()
+}
+
+fn gunzip(path: PathBuf) -> String {
+    let bytes = std::fs::read(path).unwrap();
+    let mut start = 10;
+    if bytes[3] & 8 != 0 {
+        start += bytes[start..].iter().position(|&b| b == 0).unwrap() + 1;
+    }
+    let raw = miniz_oxide::inflate::decompress_to_vec(&bytes[start..bytes.len() - 8]).unwrap();
+    String::from_utf8(raw).unwrap()
+}

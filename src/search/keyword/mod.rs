@@ -1,0 +1,40 @@
+//! Keyword search without an inverted index on disk: words are counted when they are first asked for, kept in
+//! memory, and never stored.
+//!
+//! [`Keywords`] is what a question asks for, [`Postings`] what a stretch of text has, [`rank`] the scores of its
+//! chunks (BM25). [`Keywords::marks`] says what to show of a passage.
+
+mod marks;
+mod postings;
+mod query;
+mod rank;
+
+pub use marks::sentences;
+pub use postings::{Builder, Postings};
+pub use query::Keywords;
+pub(crate) use query::{Phrase, start};
+pub use rank::{Ranking, rank};
+
+use crate::text::stem;
+
+/// A word's stem, hashed: 64 bits, so that among a million words two share one with odds of one in 40 million.
+pub(crate) type Term = u64;
+
+/// Hashes a folded word as it is (for phrases, and to look it up without stemming).
+fn hash(word: &str) -> u64 {
+    // FxHash over eight bytes at a time, finished as in splitmix64.
+    let mut hash = word.len() as u64;
+    for part in word.as_bytes().chunks(8) {
+        let mut eight = [0; 8];
+        eight[..part.len()].copy_from_slice(part);
+        hash =
+            (hash.rotate_left(5) ^ u64::from_le_bytes(eight)).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash ^ (hash >> 31)
+}
+
+/// The term of a folded word.
+fn term(word: &str) -> Term {
+    hash(&stem(word))
+}
