@@ -18,6 +18,8 @@ enum Gap {
 pub struct Builder {
     out: String,
     gap: Gap,
+    /// White space at the end of verbatim text.
+    held: String,
     /// A cell boundary is due, unless the row ends first.
     cell: bool,
     prefix: &'static str,
@@ -35,6 +37,7 @@ impl Builder {
         Self {
             out: String::new(),
             gap: Gap::None,
+            held: String::new(),
             cell: false,
             prefix: "",
             sections: Vec::new(),
@@ -47,6 +50,7 @@ impl Builder {
 
     /// Adds running text.
     pub fn text(&mut self, text: &str) {
+        self.settle();
         for c in text.chars() {
             if is_space(c) {
                 self.gap = self.gap.max(Gap::Space);
@@ -59,42 +63,66 @@ impl Builder {
 
     /// Adds text whose white space matters.
     pub fn verbatim(&mut self, text: &str) {
-        if text.trim().is_empty() {
-            return self.text(text);
+        let text: String = text
+            .chars()
+            .filter(|&c| !is_dropped(c) && c != '\r')
+            .collect();
+        let body = text.trim_start();
+        let mut lead = std::mem::take(&mut self.held);
+        lead.push_str(&text[..text.len() - body.len()]);
+        let body = body.trim_end();
+        if body.is_empty() {
+            self.held = lead;
+            return;
         }
+        let inside = self.gap < Gap::Line && !self.cell && !self.out.is_empty();
         self.flush();
-        self.out
-            .extend(text.chars().filter(|&c| !is_dropped(c) && c != '\r'));
-        // What follows decides about the gap.
-        let kept = self.out.trim_end().len();
-        let gap = if self.out[kept..].contains('\n') {
-            Gap::Line
+        // At the start of a block only the indent of its first line is kept.
+        let kept = if inside {
+            0
         } else {
-            Gap::Space
+            lead.rfind('\n').map_or(0, |at| at + 1)
         };
-        if kept < self.out.len() {
+        self.out.push_str(&lead[kept..]);
+        self.out.push_str(body);
+        // Whether this is written depends on what follows.
+        self.held = text[text.trim_end().len()..].to_owned();
+    }
+
+    /// White space held back becomes an ordinary gap: what follows is not verbatim.
+    fn settle(&mut self) {
+        if !self.held.is_empty() {
+            let gap = if self.held.contains('\n') {
+                Gap::Line
+            } else {
+                Gap::Space
+            };
             self.gap = self.gap.max(gap);
+            self.held.clear();
         }
-        self.out.truncate(kept);
     }
 
     /// A space, if text follows in the same line.
     pub fn space(&mut self) {
+        self.settle();
         self.gap = self.gap.max(Gap::Space);
     }
 
     /// A new line, if text follows.
     pub fn line(&mut self) {
+        self.settle();
         self.gap = self.gap.max(Gap::Line);
     }
 
     /// A blank line, if text follows.
     pub fn paragraph(&mut self) {
+        self.settle();
         self.gap = Gap::Paragraph;
     }
 
     /// The next cell of a row.
     pub fn cell(&mut self) {
+        self.settle();
         self.cell = true;
     }
 
@@ -134,6 +162,14 @@ impl Builder {
     pub fn next(&mut self) -> usize {
         self.flush();
         self.out.len()
+    }
+
+    /// Names a section that starts at the next text by the whole of its label.
+    pub fn place(&mut self, label: String) {
+        let start = self.next();
+        if self.sections.len() < self.most {
+            self.sections.push(Section { start, label });
+        }
     }
 
     /// A chapter starts: `title` names it if it turns out to have no heading of its own.
@@ -181,6 +217,8 @@ impl Builder {
         } else if !self.out.is_empty() {
             self.out.push_str(match self.gap {
                 Gap::None => "",
+                // A section that was named before its text has broken the line already.
+                Gap::Space if self.out.ends_with('\n') => "",
                 Gap::Space => " ",
                 Gap::Line => "\n",
                 Gap::Paragraph => "\n\n",
@@ -198,14 +236,10 @@ impl Builder {
     }
 
     fn name(&mut self, level: u8, start: usize, label: &str) {
-        let label = collapse(label);
-        if label.is_empty() || self.sections.len() >= self.most {
+        let short = shorten(label);
+        if short.is_empty() || self.sections.len() >= self.most {
             return;
         }
-        let short = match label.char_indices().nth(LABEL) {
-            Some((end, _)) => format!("{}…", label[..end].trim_end()),
-            None => label,
-        };
         self.path.retain(|(above, _)| *above < level);
         self.path.push((level, short));
         let path: Vec<_> = self.path.iter().map(|(_, label)| label.as_str()).collect();
@@ -224,6 +258,15 @@ pub fn collapse(text: &str) -> String {
         .filter(|w| !w.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// A label of at most 80 characters.
+pub fn shorten(label: &str) -> String {
+    let label = collapse(label);
+    match label.char_indices().nth(LABEL) {
+        Some((end, _)) => format!("{}…", label[..end].trim_end()),
+        None => label,
+    }
 }
 
 fn is_space(c: char) -> bool {

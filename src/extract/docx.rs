@@ -35,9 +35,10 @@ pub fn extract(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
     Ok(parts)
 }
 
-/// Outline levels of the styles that have one, 1 for the highest.
+/// Outline levels of the styles that have one, 1 for the highest: their own, their name's, or that of their base.
 fn heading_styles(xml: &[u8], limits: &Limits) -> Result<HashMap<String, u8>, Error> {
     let mut levels = HashMap::new();
+    let mut bases = HashMap::new();
     let mut style = String::new();
     walk(xml, "word/styles.xml", limits, |node| {
         let Node::Open(name, start) = node else {
@@ -46,13 +47,11 @@ fn heading_styles(xml: &[u8], limits: &Limits) -> Result<HashMap<String, u8>, Er
         let value = || attribute(start, "val").unwrap_or_default();
         match name {
             "style" => style = attribute(start, "styleId").unwrap_or_default(),
+            "basedOn" => {
+                bases.insert(style.clone(), value());
+            }
             "name" => {
-                let name = value().to_lowercase();
-                if name == "title" {
-                    levels.insert(style.clone(), 1);
-                } else if let Some(level) =
-                    name.strip_prefix("heading ").and_then(|n| n.parse().ok())
-                {
+                if let Some(level) = level_of_name(&value()) {
                     levels.insert(style.clone(), level);
                 }
             }
@@ -64,7 +63,33 @@ fn heading_styles(xml: &[u8], limits: &Limits) -> Result<HashMap<String, u8>, Er
             _ => {}
         }
     })?;
+    let inherited: Vec<_> = bases
+        .keys()
+        .filter_map(|style| {
+            // Longer chains are loops.
+            let mut chain = std::iter::successors(Some(style), |style| bases.get(*style)).take(16);
+            let level = chain.find_map(|style| levels.get(style).copied())?;
+            Some((style.clone(), level))
+        })
+        .collect();
+    levels.extend(inherited);
     Ok(levels)
+}
+
+/// Word's own names, and those that publishers give: `ChapterTitle`, then `HeadA` to `HeadD`.
+fn level_of_name(name: &str) -> Option<u8> {
+    let plain = name.to_lowercase().replace([' ', '_', '-'], "");
+    if plain == "title" || plain == "chaptertitle" {
+        return Some(1);
+    }
+    let rest = plain
+        .strip_prefix("heading")
+        .or_else(|| plain.strip_prefix('h'));
+    match (plain.as_bytes(), rest.map(str::as_bytes)) {
+        (_, Some([level @ b'1'..=b'9'])) => Some(level - b'0'),
+        ([b'h', b'e', b'a', b'd', letter @ b'a'..=b'd'], _) => Some(2 + letter - b'a'),
+        _ => None,
+    }
 }
 
 fn title(xml: &[u8], limits: &Limits) -> Result<String, Error> {

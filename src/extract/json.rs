@@ -10,6 +10,8 @@ use super::{Error, Limits, Parts, Section};
 
 /// Items of a top-level array are told apart by number; at most this many get a section.
 const ITEMS: usize = 1000;
+/// Deepest nesting; the parser's own limit.
+const DEPTH: u64 = 128;
 
 /// Renders a document; top-level keys or items are its sections.
 pub fn extract(name: &str, text: &str, limits: &Limits) -> Result<Parts, Error> {
@@ -25,10 +27,10 @@ pub fn extract(name: &str, text: &str, limits: &Limits) -> Result<Parts, Error> 
         for (number, line) in lines {
             outline.begin_item();
             parse(line, &mut outline, false)
-                .map_err(|e| Error::Broken(format!("line {}: {e}", number + 1)))?;
+                .map_err(|e| error(&e, &format!("line {}: ", number + 1)))?;
         }
     } else {
-        parse(text, &mut outline, true).map_err(|e| Error::Broken(e.to_string()))?;
+        parse(text, &mut outline, true).map_err(|e| error(&e, ""))?;
     }
     let mut parts = Parts::default();
     if outline.items.is_empty() {
@@ -45,8 +47,21 @@ pub fn extract(name: &str, text: &str, limits: &Limits) -> Result<Parts, Error> 
             .collect();
     }
     parts.text = outline.out;
+    parts.text.truncate(parts.text.trim_end().len());
     parts.sections.retain(|s| s.start < parts.text.len());
     Ok(parts)
+}
+
+fn error(error: &serde_json::Error, place: &str) -> Error {
+    let why = error.to_string();
+    // The parser has no other way to tell.
+    if why.starts_with("recursion limit") {
+        return Error::TooBig {
+            what: "the nesting of values",
+            limit: DEPTH,
+        };
+    }
+    Error::Broken(format!("{place}{why}"))
 }
 
 fn parse(text: &str, outline: &mut Outline, top: bool) -> Result<(), serde_json::Error> {

@@ -70,7 +70,8 @@ pub struct Limits {
     pub depth: usize,
     /// Most sections; further ones are left out.
     pub sections: usize,
-    /// Longest time for one PDF, the one format whose parser is not linear in its input.
+    /// Longest time for one PDF, the one format whose parser is not linear in its input. Generous: a busy machine is no
+    /// reason to lose a document.
     pub time: Duration,
 }
 
@@ -85,7 +86,7 @@ impl Default for Limits {
             pages: 5000,
             depth: 512,
             sections: 5000,
-            time: Duration::from_secs(30),
+            time: Duration::from_secs(120),
         }
     }
 }

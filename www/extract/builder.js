@@ -12,6 +12,8 @@ export class Builder {
   #pieces = [];
   #length = 0;
   #gap = NONE;
+  // White space at the end of verbatim text.
+  #held = "";
   #cell = false;
   #prefix = "";
   #path = [];
@@ -27,6 +29,7 @@ export class Builder {
 
   /** Adds running text. */
   text(text) {
+    this.#settle();
     const clean = text.replace(DROPPED, "").replace(SPACE, " ");
     if (clean === "") return;
     if (clean.startsWith(" ")) this.space();
@@ -40,33 +43,52 @@ export class Builder {
 
   /** Adds text whose white space matters. */
   verbatim(text) {
-    if (!/\S/.test(text)) return this.text(text);
-    this.#flush();
     const clean = text.replace(DROPPED, "").replaceAll("\r", "");
-    const kept = clean.trimEnd();
-    this.#push(kept);
-    const rest = clean.slice(kept.length);
-    // What follows decides about the gap.
-    if (rest !== "") this.#gap = Math.max(this.#gap, rest.includes("\n") ? LINE : BLANK);
+    const body = clean.trim();
+    const from = body === "" ? clean.length : clean.length - clean.trimStart().length;
+    const lead = this.#held + clean.slice(0, from);
+    this.#held = "";
+    if (body === "") {
+      this.#held = lead;
+      return;
+    }
+    const inside = this.#gap < LINE && !this.#cell && this.#length > 0;
+    this.#flush();
+    // At the start of a block only the indent of its first line is kept.
+    this.#push(inside ? lead : lead.slice(lead.lastIndexOf("\n") + 1));
+    this.#push(body);
+    // Whether this is written depends on what follows.
+    this.#held = clean.slice(from + body.length);
+  }
+
+  /** White space held back becomes an ordinary gap: what follows is not verbatim. */
+  #settle() {
+    if (this.#held === "") return;
+    this.#gap = Math.max(this.#gap, this.#held.includes("\n") ? LINE : BLANK);
+    this.#held = "";
   }
 
   /** A space, if text follows in the same line. */
   space() {
+    this.#settle();
     this.#gap = Math.max(this.#gap, BLANK);
   }
 
   /** A new line, if text follows. */
   line() {
+    this.#settle();
     this.#gap = Math.max(this.#gap, LINE);
   }
 
   /** A blank line, if text follows. */
   paragraph() {
+    this.#settle();
     this.#gap = PARAGRAPH;
   }
 
   /** The next cell of a row. */
   cell() {
+    this.#settle();
     this.#cell = true;
   }
 

@@ -27,25 +27,41 @@ export function extract(bytes) {
   return { ...story.builder.finish(), title: properties && title(properties) };
 }
 
-/** Outline levels of the styles that have one, 1 for the highest. */
+/** Outline levels of the styles that have one, 1 for the highest: their own, their name's, or that of their base. */
 function headingStyles(xml) {
   const levels = new Map();
+  const bases = new Map();
   let style = "";
   walk(xml, "word/styles.xml", {
     open(name, attribute) {
       const value = attribute("val") ?? "";
       if (name === "style") {
         style = attribute("styleId") ?? "";
+      } else if (name === "basedOn") {
+        bases.set(style, value);
       } else if (name === "name") {
-        const level = /^heading (\d+)$/i.exec(value)?.[1];
-        if (value.toLowerCase() === "title") levels.set(style, 1);
-        else if (level) levels.set(style, Number(level));
+        const level = levelOfName(value);
+        if (level) levels.set(style, level);
       } else if (name === "outlineLvl" && /^[0-8]$/.test(value)) {
         levels.set(style, Number(value) + 1);
       }
     },
   });
+  for (const style of bases.keys()) {
+    let base = style;
+    // Longer chains are loops.
+    for (let step = 0; base && !levels.has(base) && step < 16; step++) base = bases.get(base);
+    if (levels.has(base)) levels.set(style, levels.get(base));
+  }
   return levels;
+}
+
+/** Word's own names, and those that publishers give: `ChapterTitle`, then `HeadA` to `HeadD`. */
+function levelOfName(name) {
+  const plain = name.toLowerCase().replace(/[ _-]/g, "");
+  if (plain === "title" || plain === "chaptertitle") return 1;
+  const [, number, letter] = /^(?:heading|h)([1-9])$|^head([a-d])$/.exec(plain) ?? [];
+  return number ? Number(number) : letter ? 2 + "abcd".indexOf(letter) : undefined;
 }
 
 function title(xml) {

@@ -8,10 +8,15 @@ use crate::extract::{Error, Limits};
 /// Layers of compression that are looked through; more than two are never of use.
 const LAYERS: usize = 4;
 
+/// Deepest nesting of arrays and dictionaries, in the file or any of its streams. Real ones have a dozen levels; what
+/// looks like brackets in pictures and fonts stays far below.
+const NESTING: u32 = 5000;
+
 /// Unpacks every deflated stream but pictures, which are never decoded for text, and forgets the result.
 pub fn check(bytes: &[u8], limits: &Limits) -> Result<(), Error> {
     let mut total = 0;
     let mut at = 0;
+    Nesting::default().read(bytes)?;
     while let Some(found) = find(&bytes[at..], b"stream") {
         let keyword = at + found;
         at = keyword + b"stream".len();
@@ -28,9 +33,47 @@ pub fn check(bytes: &[u8], limits: &Limits) -> Result<(), Error> {
     Ok(())
 }
 
+/// Counts open brackets: the parser calls itself for each.
+#[derive(Default)]
+struct Nesting {
+    depth: u32,
+    last: u8,
+}
+
+impl Nesting {
+    fn read(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        for &byte in bytes {
+            match byte {
+                b'[' => self.depth += 1,
+                b']' => self.depth = self.depth.saturating_sub(1),
+                b'<' if self.last == b'<' => self.depth += 1,
+                b'>' if self.last == b'>' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+            // Of `<<<<` each pair counts once.
+            self.last = if self.last == byte { 0 } else { byte };
+            if self.depth > NESTING {
+                return Err(Error::TooBig {
+                    what: "the nesting of the PDF",
+                    limit: NESTING.into(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A layer of compression: its inflater, bytes in, bytes out, and the brackets in what comes out.
+struct Layer {
+    inflater: Decompress,
+    packed: u64,
+    unpacked: u64,
+    nesting: Nesting,
+}
+
 #[derive(Default)]
 struct Layers {
-    inflaters: Vec<(Decompress, u64, u64)>,
+    open: Vec<Layer>,
 }
 
 impl Layers {
@@ -44,30 +87,38 @@ impl Layers {
         limits: &Limits,
     ) -> Result<(), Error> {
         if first {
-            self.inflaters.push((Decompress::new(true), 0, 0));
+            self.open.push(Layer {
+                inflater: Decompress::new(true),
+                packed: 0,
+                unpacked: 0,
+                nesting: Nesting::default(),
+            });
         }
         let mut out = vec![0; 64 << 10];
         let mut rest = data;
-        let mut nested = false;
+        let mut nested = self.open.len() > depth + 1;
         loop {
-            let (inflater, packed, unpacked) = &mut self.inflaters[depth];
-            let (before_in, before_out) = (inflater.total_in(), inflater.total_out());
+            let layer = &mut self.open[depth];
+            let (before_in, before_out) = (layer.inflater.total_in(), layer.inflater.total_out());
             // A damaged stream is the parser's business.
-            let Ok(status) = inflater.decompress(rest, &mut out, FlushDecompress::None) else {
+            let Ok(status) = layer
+                .inflater
+                .decompress(rest, &mut out, FlushDecompress::None)
+            else {
                 return Ok(());
             };
-            let (read, written) = (
-                inflater.total_in() - before_in,
-                inflater.total_out() - before_out,
-            );
-            *packed += read;
-            *unpacked += written;
+            let read = layer.inflater.total_in() - before_in;
+            let written = layer.inflater.total_out() - before_out;
+            layer.packed += read;
+            layer.unpacked += written;
+            layer.nesting.read(&out[..written as usize])?;
             *total += written;
-            let exceeded = if *unpacked > limits.member {
+            let (packed, unpacked) = (layer.packed, layer.unpacked);
+            let exceeded = if unpacked > limits.member {
                 Some(("a stream of the PDF", limits.member))
             } else if *total > limits.unpacked {
                 Some(("what the PDF unpacks to", limits.unpacked))
-            } else if *unpacked > RATIO_FROM && *unpacked > *packed * limits.ratio {
+            } else if unpacked > RATIO_FROM && unpacked > packed * limits.ratio {
                 Some(("the compression ratio of a stream of the PDF", limits.ratio))
             } else {
                 None
@@ -85,7 +136,8 @@ impl Layers {
             } else if nested {
                 self.feed(piece, depth + 1, false, total, limits)?;
             }
-            if status == Status::StreamEnd || (read == 0 && written == 0) || rest.is_empty() {
+            let waits = rest.is_empty() && (written as usize) < out.len();
+            if status == Status::StreamEnd || (read == 0 && written == 0) || waits {
                 return Ok(());
             }
         }

@@ -5,9 +5,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::reflow::{Line, is_right_to_left};
 
-/// A gap of this share of the letters' size is a space. Tightly set lines shrink theirs to about a fifth, and pairs
-/// of letters are rarely moved apart by more than a tenth.
-const SPACE: f64 = 0.17;
+/// A gap of this share of the letters' size is a space. Formulas have spaces of a sixth, and pairs of letters are
+/// rarely moved apart by more than a tenth.
+const SPACE: f64 = 0.15;
 
 struct Letter {
     text: String,

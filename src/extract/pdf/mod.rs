@@ -3,12 +3,13 @@
 //! The parser panics on some damaged files and may recurse or run for long on hostile ones. It therefore runs in a
 //! thread of its own with a large stack, each page guarded against panics, the whole under a time limit.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::sync::{Once, mpsc};
 use std::thread;
 
-use pdf_extract::{Document, Object, output_doc_page};
+use pdf_extract::{Document, Object, ObjectId, output_doc_page};
 
+use flatten::{Flat, Stage};
 use lines::Lines;
 use reflow::Line;
 
@@ -16,18 +17,24 @@ use super::builder::Builder;
 use super::{Error, Limits, Parts};
 
 mod budget;
+mod flatten;
+mod fonts;
 mod lines;
+mod outline;
+mod rebuild;
 mod reflow;
 
 const STACK: usize = 64 << 20;
+const THREAD: &str = "gossamer-pdf";
 
 /// The text of a document, a section for each page.
 pub fn extract(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
     budget::check(bytes, limits)?;
+    keep_quiet();
     let (send, receive) = mpsc::channel();
     let (owned, own_limits) = (bytes.to_vec(), limits.clone());
     thread::Builder::new()
-        .name("pdf".into())
+        .name(THREAD.into())
         .stack_size(STACK)
         .spawn(move || {
             let read = catch_unwind(AssertUnwindSafe(|| read(&owned, &own_limits)));
@@ -42,60 +49,116 @@ pub fn extract(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
         .unwrap_or(Err(Error::Timeout(limits.time.as_secs())))
 }
 
+/// What the parser panics about is reported as an error or a note, not to the terminal.
+fn keep_quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if thread::current().name() != Some(THREAD) {
+                before(info);
+            }
+        }));
+    });
+}
+
 fn read(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
-    let mut document = Document::load_mem(bytes).map_err(|e| Error::Broken(e.to_string()))?;
-    if document.is_encrypted() && document.decrypt("").is_err() {
+    let (mut document, damage) = load(bytes)?;
+    // What needs no password is decrypted by now.
+    if document.is_encrypted() && document.authenticate_password("").is_err() {
         return Err(Error::Encrypted);
     }
-    let pages: Vec<u32> = document.get_pages().into_keys().collect();
+    let pages: Vec<ObjectId> = document.page_iter().collect();
     if pages.is_empty() {
         return Err(Error::Broken("it has no pages".into()));
     }
+    let title = title(&document);
+    let chapters = outline::chapters(&document, &pages);
+    fonts::mend(&mut document);
+    let stage =
+        Stage::new(&mut document).ok_or_else(|| Error::Broken("it has no catalog".into()))?;
+    let unusable = fonts::unusable(&mut document, |document, flat| {
+        lines_of(document, &stage, flat).is_some()
+    });
+
     let mut builder = Builder::new(limits.sections);
     let mut failed = Vec::new();
-    for &page in pages.iter().take(limits.pages) {
-        match lines_of(&document, page) {
+    for (number, &page) in (1..).zip(pages.iter().take(limits.pages)) {
+        let flat = flatten::page(&document, page, &unusable);
+        match flat.and_then(|flat| lines_of(&mut document, &stage, flat)) {
             Some(lines) if !lines.is_empty() => {
                 builder.part();
-                builder.section(1, &format!("page {page}"));
+                let chapter = chapters[number - 1].as_deref();
+                let chapter = chapter
+                    .filter(|c| !c.is_empty())
+                    .map_or_else(String::new, |c| format!("{c} › "));
+                builder.place(format!("{chapter}page {number}"));
                 reflow::reflow(&lines, &mut builder);
             }
             Some(_) => {}
-            None => failed.push(page),
+            None => failed.push(number),
         }
     }
     let mut parts = builder.finish();
     if parts.text.is_empty() {
-        return Err(if failed.is_empty() {
-            Error::NoText { pages: pages.len() }
-        } else {
-            Error::Broken(format!("none of its {} pages could be read", pages.len()))
+        return Err(match damage {
+            Some(damage) => damage,
+            None if failed.is_empty() && unusable.is_empty() => {
+                Error::NoText { pages: pages.len() }
+            }
+            None => Error::Broken(format!("none of its {} pages could be read", pages.len())),
         });
     }
-    parts.title = title(&document);
-    if !failed.is_empty() {
-        let list: Vec<_> = failed.iter().take(10).map(u32::to_string).collect();
-        parts.notes.push(format!(
-            "{} of {} pages could not be read: {}",
-            failed.len(),
-            pages.len(),
-            list.join(", ")
-        ));
-    }
-    if pages.len() > limits.pages {
-        parts.notes.push(format!(
-            "only the first {} of {} pages were read",
-            limits.pages,
-            pages.len()
-        ));
-    }
+    parts.title = title;
+    parts.notes = notes(pages.len(), &failed, unusable.len(), limits);
     Ok(parts)
 }
 
-fn lines_of(document: &Document, page: u32) -> Option<Vec<Line>> {
+/// A document, and what was wrong with its file if the table of its objects had to be made anew.
+fn load(bytes: &[u8]) -> Result<(Document, Option<Error>), Error> {
+    let why = match Document::load_mem(bytes) {
+        Ok(document) if document.is_encrypted() || document.page_iter().next().is_some() => {
+            return Ok((document, None));
+        }
+        Ok(_) => "it has no pages".into(),
+        Err(e) => e.to_string(),
+    };
+    match rebuild::rebuild(bytes).map(|mended| Document::load_mem(&mended)) {
+        Some(Ok(mended)) if mended.page_iter().next().is_some() => {
+            Ok((mended, Some(Error::Broken(why))))
+        }
+        _ => Err(Error::Broken(why)),
+    }
+}
+
+fn notes(pages: usize, failed: &[usize], fonts: usize, limits: &Limits) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !failed.is_empty() {
+        let list: Vec<_> = failed.iter().take(10).map(usize::to_string).collect();
+        notes.push(format!(
+            "{} of {pages} pages could not be read: {}",
+            failed.len(),
+            list.join(", ")
+        ));
+    }
+    if fonts > 0 {
+        notes.push(format!("text in {fonts} of its fonts could not be read"));
+    }
+    if pages > limits.pages {
+        notes.push(format!(
+            "only the first {} of {pages} pages were read",
+            limits.pages
+        ));
+    }
+    notes
+}
+
+/// The lines of a rewritten page, unless the parser gives up on it.
+fn lines_of(document: &mut Document, stage: &Stage, flat: Flat) -> Option<Vec<Line>> {
+    stage.set(document, flat)?;
     catch_unwind(AssertUnwindSafe(|| {
         let mut lines = Lines::default();
-        output_doc_page(document, &mut lines, page).ok()?;
+        output_doc_page(document, &mut lines, 1).ok()?;
         Some(lines.finish())
     }))
     .ok()?

@@ -63,7 +63,7 @@ pub fn reflow(lines: &[Line], builder: &mut Builder) {
                 .strip_suffix('-')
                 .is_some_and(|stem| stem.ends_with(char::is_lowercase));
             stem && next.text.trim().starts_with(char::is_lowercase)
-                && between(line, next, pitch, edges) == Join::Space
+                && matches!(between(line, next, pitch, edges), Join::Space | Join::Line)
         });
         if divided {
             text = &text[..text.len() - 1];
