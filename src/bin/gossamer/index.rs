@@ -44,7 +44,9 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
     let start = Instant::now();
     let index = import::open_or_create(&options.index, &encoder).await?;
     let before = index.snapshot().chunks();
-    let roots: Vec<String> = options.paths.iter().map(|p| import::id(p)).collect();
+    // A folder in which no file is met may be a disk that is not there: its documents stay.
+    let mut roots: Vec<String> = options.paths.iter().map(|p| import::id(p)).collect();
+    roots.retain(|root| found.iter().any(|f| Path::new(&f.id).starts_with(root)));
     let scope = Scope {
         found: &found,
         filter: &filter,

@@ -200,20 +200,23 @@ impl Watch {
 
     async fn update(&self, changes: &Changes) -> Result<Outcome, Failure> {
         let mut outcome = Outcome::default();
-        // The walk knows what .gitignore and the globs take; it reads no file.
-        let present: Vec<_> = self
-            .options
-            .paths
-            .iter()
-            .filter(|p| p.exists())
-            .cloned()
-            .collect();
-        let mut found = import::find(&present, &self.options.index, &self.filter, &mut outcome)?;
+        // The walk knows what .gitignore and the globs take; it reads no file. A folder that is not there, or where
+        // a rescan meets no file, may be a disk that was taken away: its documents stay.
+        let mut found = Vec::new();
+        let mut roots = Vec::new();
+        for (path, root) in self.options.paths.iter().zip(&self.roots) {
+            if path.exists() {
+                let path = std::slice::from_ref(path);
+                let below = import::find(path, &self.options.index, &self.filter, &mut outcome)?;
+                if !(changes.all && below.is_empty()) {
+                    roots.push(root);
+                }
+                found.extend(below);
+            }
+        }
         found.retain(|f| changes.concern(&self.here.join(&f.path)));
         let mirrors = |id: &str| {
-            self.roots
-                .iter()
-                .any(|root| Path::new(id).starts_with(root))
+            roots.iter().any(|root| Path::new(id).starts_with(root))
                 && changes.concern(&self.here.join(id))
         };
         let scope = Scope {
