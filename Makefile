@@ -14,7 +14,7 @@ WASM_CLIPPY = $(if $(WASM),/usr/bin/clippy-driver,$(shell rustup which clippy-dr
 DENY := CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 LINT_NATIVE := $(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE)
 
-.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web claim bench-wasm
+.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web cross claim bench-wasm
 
 help: ## list the targets
 	@awk -F '## ' '/^[a-z-]+:.*## / {split($$1, t, ":"); printf "%-12s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,13 @@ test-mcp: native ## a session with the protocol's reference client
 
 test-web: ## the tests in Chromium
 	cd wasm-tests && npm test --silent
+
+CROSS := aarch64-unknown-linux-gnu
+cross: ## build the command for aarch64 Linux; on Debian: apt-get install gcc-aarch64-linux-gnu
+	rustup target add $(CROSS)
+	CARGO_TARGET_DIR=$(CACHE)/cross CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+		cargo build --release --bin gossamer --target $(CROSS)
+	@ls -l $(CACHE)/cross/$(CROSS)/release/gossamer
 
 DATA ?= ../shared/data/squad
 bench-wasm: setup ## time codes, graph and walk in WebAssembly, in Node, on vectors in DATA

@@ -2,6 +2,7 @@
 //!
 //! Exit codes are in [`error::code`] and `docs/command.md`.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod ask;
 mod calibration;

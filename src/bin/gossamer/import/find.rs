@@ -186,7 +186,6 @@ mod tests {
     }
 
     #[test]
-    #[allow(clippy::unwrap_used)]
     fn a_glob_without_a_slash_is_a_name_and_one_with_a_slash_a_path() {
         let takes = |f: &Filter, path: &str| f.takes(Path::new(path), 1);
         let notes = filter(&["*.md", "letters/*.txt"], &["drafts/**", "secret*"]);

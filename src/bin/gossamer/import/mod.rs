@@ -5,6 +5,8 @@ mod read;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use gossamer::codec::Codec;
 use gossamer::extract::Limits;
@@ -12,6 +14,7 @@ use gossamer::index::{Added, Config, Error, Index, WriterOptions};
 use gossamer::model::{Embedder, Encoder};
 use gossamer::store::Files;
 use gossamer::text::TokenChunker;
+use pollster::block_on;
 use serde_json::{Value, json};
 
 pub use find::{Filter, Found, Selection, find, id};
@@ -19,6 +22,9 @@ pub use find::{Filter, Found, Selection, find, id};
 use crate::error::Failure;
 use crate::output;
 use read::Reading;
+
+/// Documents read before they are wanted: parsing a PDF goes on while another document is embedded.
+const AHEAD: usize = 2;
 
 /// Counts of an import, and what could not be read.
 #[derive(Debug, Default)]
@@ -124,30 +130,46 @@ pub async fn mirror(
         .iter()
         .filter_map(|d| Some((d.id.as_str(), read::known_hash(&d.metadata)?)))
         .collect();
-    let limits = Limits::default();
     let bar = output::bytes_bar(found.iter().map(|f| f.bytes).sum());
-    for file in found {
-        bar.set_message(file.id.clone());
-        let hash = known.get(file.id.as_str()).map(String::as_str);
-        match read::read(file, hash, filter, &limits) {
-            Ok(Reading::Changed(document, notes)) => {
-                let notes = notes.into_iter().map(|note| (file.id.clone(), note));
-                outcome.notes.extend(notes);
-                match writer.add(encoder, &chunker, document).await? {
-                    Added::New => outcome.new += 1,
-                    Added::Replaced => outcome.replaced += 1,
-                    Added::Unchanged => outcome.unchanged += 1,
+    let (sender, readings) = sync_channel(AHEAD);
+    thread::scope(|threads| {
+        threads.spawn(move || {
+            let limits = Limits::default();
+            for file in found {
+                let hash = known.get(file.id.as_str()).map(String::as_str);
+                let reading = read::read(file, hash, filter, &limits);
+                // Nobody takes them if the import has failed.
+                if sender.send((file, reading)).is_err() {
+                    break;
                 }
-                bar.inc(file.bytes);
-                continue;
             }
-            Ok(Reading::Unchanged) => outcome.unchanged += 1,
-            Ok(Reading::Skipped) => outcome.skipped += 1,
-            Err(why) => outcome.unreadable(&file.id, why),
-        }
-        // What took no time says nothing about the time left.
-        bar.set_length(bar.length().unwrap_or(0).saturating_sub(file.bytes));
-    }
+        });
+        block_on(async {
+            // The loop owns the channel: if it ends early, the reader stops.
+            for (file, reading) in readings {
+                bar.set_message(file.id.clone());
+                match reading {
+                    Ok(Reading::Changed(document, notes)) => {
+                        let notes = notes.into_iter().map(|note| (file.id.clone(), note));
+                        outcome.notes.extend(notes);
+                        match writer.add(encoder, &chunker, document).await? {
+                            Added::New => outcome.new += 1,
+                            Added::Replaced => outcome.replaced += 1,
+                            Added::Unchanged => outcome.unchanged += 1,
+                        }
+                        bar.inc(file.bytes);
+                        continue;
+                    }
+                    Ok(Reading::Unchanged) => outcome.unchanged += 1,
+                    Ok(Reading::Skipped) => outcome.skipped += 1,
+                    Err(why) => outcome.unreadable(&file.id, why),
+                }
+                // What took no time says nothing about the time left.
+                bar.set_length(bar.length().unwrap_or(0).saturating_sub(file.bytes));
+            }
+            Ok::<(), Failure>(())
+        })
+    })?;
     // Files that merely cannot be read stay.
     let same_place = scope.same_place || outcome.replaced + outcome.unchanged > 0;
     for gone in listed
