@@ -10,11 +10,12 @@ use super::{Error, Limits, Parts};
 /// The text of a document as its author sees it: insertions accepted, deletions left out.
 pub fn extract(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
     let mut archive = Archive::open(bytes, limits)?;
+    let mut notes = Vec::new();
     let body = archive.require("word/document.xml")?;
-    let styles = match archive.read("word/styles.xml")? {
-        Some(xml) => heading_styles(&xml, limits)?,
-        None => HashMap::new(),
-    };
+    let styles = part(&mut archive, "word/styles.xml", &mut notes, |xml| {
+        heading_styles(xml, limits)
+    })?;
+    let styles = styles.unwrap_or_default();
     let mut story = Story::new(Builder::new(limits.sections), &styles);
     story.read(&body, "word/document.xml", limits)?;
     for (file, label) in [
@@ -22,17 +23,36 @@ pub fn extract(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
         ("word/endnotes.xml", "Endnotes"),
         ("word/comments.xml", "Comments"),
     ] {
-        if let Some(xml) = archive.read(file)? {
-            story.start_part(label);
-            story.read(&xml, file, limits)?;
-        }
+        story.start_part(label);
+        part(&mut archive, file, &mut notes, |xml| {
+            story.read(xml, file, limits)
+        })?;
     }
     let mut parts = story.builder.finish();
-    if let Some(xml) = archive.read("docProps/core.xml")? {
-        // A damaged property sheet does not matter for the text.
-        parts.title = title(&xml, limits).ok();
-    }
+    parts.title = part(&mut archive, "docProps/core.xml", &mut notes, |xml| {
+        title(xml, limits)
+    })?;
+    parts.notes = notes;
     Ok(parts)
+}
+
+/// Reads what belongs to the body, which alone must be whole: damage is noted.
+fn part<T>(
+    archive: &mut Archive<'_>,
+    file: &str,
+    notes: &mut Vec<String>,
+    read: impl FnOnce(&[u8]) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    let found = archive
+        .read(file)
+        .and_then(|xml| xml.map(|xml| read(&xml)).transpose());
+    match found {
+        Err(Error::Broken(_)) => {
+            notes.push(format!("{file} could not be read"));
+            Ok(None)
+        }
+        found => found,
+    }
 }
 
 /// Outline levels of the styles that have one, 1 for the highest: their own, their name's, or that of their base.

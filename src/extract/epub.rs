@@ -24,13 +24,20 @@ pub fn extract(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
     refuse_encrypted(&mut archive, &package, limits)?;
 
     let mut builder = Builder::new(limits.sections);
-    let mut missing = 0;
+    let (mut missing, mut damaged) = (0, 0);
     for chapter in &package.spine {
-        let Some(bytes) = archive.read(chapter)? else {
-            missing += 1;
-            continue;
+        let bytes = match archive.read(chapter) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                missing += 1;
+                continue;
+            }
+            Err(Error::Broken(_)) => {
+                damaged += 1;
+                continue;
+            }
+            Err(e) => return Err(e),
         };
-        builder.part();
         let text = decode::markup(&bytes)?.text;
         builder = html::walk(
             text,
@@ -41,12 +48,20 @@ pub fn extract(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
         .end_chapter();
     }
     let mut parts = builder.finish();
+    if parts.text.is_empty() && damaged > 0 {
+        return Err(Error::Broken("none of its chapters could be read".into()));
+    }
     parts.title = package.title;
+    let all = package.spine.len();
     if missing > 0 {
-        let all = package.spine.len();
         parts.notes.push(format!(
             "{missing} of {all} chapters are missing in the file"
         ));
+    }
+    if damaged > 0 {
+        parts
+            .notes
+            .push(format!("{damaged} of {all} chapters could not be read"));
     }
     Ok(parts)
 }
@@ -110,13 +125,13 @@ impl Package {
     ) -> Result<HashMap<String, String>, Error> {
         let mut titles = HashMap::new();
         for file in &self.navigation {
-            let Some(xml) = archive.read(file)? else {
+            // A damaged table of contents costs labels, not text.
+            let Ok(Some(xml)) = archive.read(file) else {
                 continue;
             };
             let mut label = String::new();
             let mut target = None;
             let mut inside = false;
-            // A damaged table of contents costs labels, not text.
             let _ = walk(&xml, file, limits, |node| match node {
                 Node::Open("a", start) => {
                     inside = true;

@@ -9,22 +9,31 @@ import { walk } from "./xml.js";
 /** The text of a document as its author sees it: insertions accepted, deletions left out. */
 export function extract(bytes) {
   const archive = new Archive(bytes);
+  const notes = [];
+  // Only the body must be whole: of what belongs to it, damage is noted.
+  const part = (file, read) => {
+    try {
+      const xml = archive.read(file);
+      return xml && read(xml);
+    } catch (error) {
+      if (error.code !== "broken") throw error;
+      notes.push(`${file} could not be read`);
+      return undefined;
+    }
+  };
   const body = archive.require("word/document.xml");
-  const styles = archive.read("word/styles.xml");
-  const story = new Story(styles ? headingStyles(styles) : new Map());
+  const story = new Story(part("word/styles.xml", headingStyles) ?? new Map());
   story.read(body, "word/document.xml");
   for (const [file, label] of [
     ["word/footnotes.xml", "Footnotes"],
     ["word/endnotes.xml", "Endnotes"],
     ["word/comments.xml", "Comments"],
   ]) {
-    const xml = archive.read(file);
-    if (!xml) continue;
     story.startPart(label);
-    story.read(xml, file);
+    part(file, (xml) => story.read(xml, file));
   }
-  const properties = archive.read("docProps/core.xml");
-  return { ...story.builder.finish(), title: properties && title(properties) };
+  const name = part("docProps/core.xml", title);
+  return { ...story.builder.finish(), title: name, notes };
 }
 
 /** Outline levels of the styles that have one, 1 for the highest: their own, their name's, or that of their base. */
@@ -66,16 +75,11 @@ function levelOfName(name) {
 
 function title(xml) {
   let [inside, title] = [false, ""];
-  try {
-    walk(xml, "docProps/core.xml", {
-      open: (name) => { inside = name === "title"; },
-      text: (text) => { if (inside) title += text; },
-      close: () => { inside = false; },
-    });
-  } catch {
-    // A damaged property sheet does not matter for the text.
-    return undefined;
-  }
+  walk(xml, "docProps/core.xml", {
+    open: (name) => { inside = name === "title"; },
+    text: (text) => { if (inside) title += text; },
+    close: () => { inside = false; },
+  });
   return title;
 }
 

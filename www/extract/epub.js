@@ -23,19 +23,33 @@ export function extract(bytes) {
   const titles = contents(archive, navigation);
   refuseEncrypted(archive, spine);
   const builder = new Builder(limits.sections);
-  let missing = 0;
+  let [missing, damaged] = [0, 0];
   for (const chapter of spine) {
-    const xhtml = archive.read(chapter);
-    if (!xhtml) {
-      missing++;
-      continue;
+    const xhtml = readChapter(archive, chapter);
+    if (xhtml === undefined) missing++;
+    else if (xhtml === null) damaged++;
+    else {
+      builder.chapter(titles.get(chapter));
+      walkMarkup(decodeMarkup(xhtml).text, builder, true);
+      builder.endChapter();
     }
-    builder.chapter(titles.get(chapter));
-    walkMarkup(decodeMarkup(xhtml).text, builder, true);
-    builder.endChapter();
   }
-  const notes = missing > 0 ? [`${missing} of ${spine.length} chapters are missing in the file`] : [];
-  return { ...builder.finish(), title, notes };
+  const found = builder.finish();
+  if (found.text === "" && damaged > 0) throw broken("none of its chapters could be read");
+  const notes = [];
+  if (missing > 0) notes.push(`${missing} of ${spine.length} chapters are missing in the file`);
+  if (damaged > 0) notes.push(`${damaged} of ${spine.length} chapters could not be read`);
+  return { ...found, title, notes };
+}
+
+/** A chapter; `undefined` if it is not there, `null` if it is damaged. */
+function readChapter(archive, file) {
+  try {
+    return archive.read(file);
+  } catch (error) {
+    if (error.code !== "broken") throw error;
+    return null;
+  }
 }
 
 /** The title, the chapters in reading order, and the navigation: that of EPUB 3, then that of EPUB 2. */
@@ -67,7 +81,7 @@ function readPackage(xml, path) {
 function contents(archive, navigation) {
   const titles = new Map();
   for (const file of navigation) {
-    const xml = archive.read(file);
+    const xml = readChapter(archive, file);
     if (!xml) continue;
     let [label, target, inside] = ["", undefined, false];
     const add = (href) => {

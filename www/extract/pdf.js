@@ -13,6 +13,9 @@ globalThis.window = globalThis;
 const [pdfjs] = await Promise.all([import("../vendor/pdf.js"), import("../vendor/pdf.worker.js")]);
 delete globalThis.window;
 
+// It leaves some promises alone that fail with a damaged file; what matters of them is reported by others.
+globalThis.addEventListener("unhandledrejection", (event) => event.preventDefault());
+
 /** The text of a document, a section for each page. */
 export async function extract(bytes) {
   checkBudget(bytes);

@@ -19,7 +19,11 @@ export function directory(bytes) {
   const end = findEnd(view);
   const count = view.getUint16(end + 10, true);
   let at = view.getUint32(end + 16, true);
+  // Bytes put before the archive move everything in it.
+  const shift = end - at - view.getUint32(end + 12, true);
   if (count === 0xffff || at === ALL) throw broken("a ZIP64 archive, which documents are not");
+  if (shift < 0) throw broken("the archive's directory is damaged");
+  at += shift;
   const members = [];
   const decoder = new TextDecoder();
   for (let i = 0; i < count; i++) {
@@ -31,7 +35,7 @@ export function directory(bytes) {
       method: view.getUint16(at + 10, true),
       crc: view.getUint32(at + 16, true),
       packed: view.getUint32(at + 20, true),
-      offset: view.getUint32(at + 42, true),
+      offset: view.getUint32(at + 42, true) + shift,
     });
     at += 46 + nameLength + extra + comment;
   }

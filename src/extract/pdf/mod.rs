@@ -101,17 +101,30 @@ fn read(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
     }
     let mut parts = builder.finish();
     if parts.text.is_empty() {
+        let whole = pages.iter().all(|page| has_contents(&document, *page));
         return Err(match damage {
-            Some(damage) => damage,
-            None if failed.is_empty() && unusable.is_empty() => {
-                Error::NoText { pages: pages.len() }
-            }
-            None => Error::Broken(format!("none of its {} pages could be read", pages.len())),
+            Some(damage) if !whole => damage,
+            _ if failed.is_empty() && unusable.is_empty() => Error::NoText { pages: pages.len() },
+            _ => Error::Broken(format!("none of its {} pages could be read", pages.len())),
         });
     }
     parts.title = title;
     parts.notes = notes(pages.len(), &failed, unusable.len(), limits);
     Ok(parts)
+}
+
+/// Whether what a page shows is in the file: it may be cut off before.
+fn has_contents(document: &Document, page: ObjectId) -> bool {
+    let streams = document.get_page_contents(page);
+    let blank = document
+        .get_dictionary(page)
+        .is_ok_and(|p| !p.has(b"Contents"));
+    let whole = |id: &ObjectId| {
+        document
+            .get_object(*id)
+            .is_ok_and(|o| o.as_stream().is_ok())
+    };
+    blank || (!streams.is_empty() && streams.iter().all(whole))
 }
 
 /// A document, and what was wrong with its file if the table of its objects had to be made anew.
