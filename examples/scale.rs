@@ -1,8 +1,10 @@
-//! A graph over many synthetic chunks: time, memory, bytes, and how the codes read grow.
+//! A graph over many chunks: time, memory, bytes, and how the codes read and the recall of the walk grow.
 //!
-//!     cargo run --release --no-default-features --example scale -- 100000 300000 1000000
+//!     scale 100000 1000000                                            # synthetic: orthogonal topics
+//!     scale --like PASSAGES.npy TITLES.txt QUESTIONS.npy 100000       # synthetic: like real ones
 //!
-//! Chunks are made from their number, coded, and dropped, so that memory is what an index of that size needs.
+//! More: `--params FORWARD,REVERSE,EF,ENTRIES`, `--slack SLACK`, `--json`. Chunks are made from their number, coded, and dropped,
+//! so that memory is what an index of that size needs.
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -11,9 +13,24 @@ use std::time::Instant;
 use gossamer::codec::Codec;
 use gossamer::graph::{CodeSpace, Ending, Graph, Params, Scratch, build};
 
+#[path = "support/like.rs"]
+mod like;
+#[path = "support/npy.rs"]
+mod npy;
+
+use like::Like;
+
 const DIM: usize = 384;
 const PER_DOCUMENT: usize = 40;
 const QUESTIONS: usize = 200;
+/// Hits per question.
+const K: usize = 10;
+
+/// Where chunks and questions come from.
+enum Source {
+    Topics,
+    Like(Like),
+}
 
 /// Numbers between -1 and 1 (SplitMix64).
 fn noise(seed: u64) -> impl FnMut() -> f32 {
@@ -27,7 +44,7 @@ fn noise(seed: u64) -> impl FnMut() -> f32 {
 }
 
 /// A chunk: a topic shared by many documents, a document, and its own part, with falling variance by axis.
-fn chunk(id: usize, own: f32) -> Vec<f32> {
+fn topic_chunk(id: usize, own: f32) -> Vec<f32> {
     let document = id / PER_DOCUMENT;
     let mut parts = [
         (0.7, noise(1 + (document % 997) as u64)),
@@ -50,24 +67,93 @@ fn chunk(id: usize, own: f32) -> Vec<f32> {
     row
 }
 
+impl Source {
+    /// The documents of a corpus of `count` chunks, one after the other.
+    fn documents(&self, count: usize, mut each: impl FnMut(&[f32])) {
+        let mut at = 0;
+        while at < count {
+            let length = match self {
+                Self::Topics => PER_DOCUMENT,
+                Self::Like(like) => like.document_at(at),
+            };
+            let rows: Vec<f32> = (at..count.min(at + length))
+                .flat_map(|id| match self {
+                    Self::Topics => topic_chunk(id, 0.0),
+                    Self::Like(like) => like.chunk(id),
+                })
+                .collect();
+            each(&rows);
+            at += length;
+        }
+    }
+
+    fn questions(&self, count: usize) -> Vec<Vec<f32>> {
+        match self {
+            Self::Topics => (0..QUESTIONS)
+                .map(|q| topic_chunk(q * (count / QUESTIONS).max(1), 0.6))
+                .collect(),
+            Self::Like(like) => like.questions(),
+        }
+    }
+}
+
+struct Settings {
+    params: Params,
+    slack: Option<f32>,
+    json: bool,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
-    for count in std::env::args().skip(1) {
-        run(count.parse()?)?;
+    let mut source = Source::Topics;
+    let mut settings = Settings {
+        params: Params::default(),
+        slack: None,
+        json: false,
+    };
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or("a value is missing");
+        match arg.as_str() {
+            "--like" => source = Source::Like(Like::read(&value()?, &value()?, &value()?)?),
+            "--params" => {
+                let values = value()?;
+                let values: Vec<usize> = values
+                    .split(',')
+                    .map(str::parse)
+                    .collect::<Result<_, _>>()?;
+                let [forward, reverse, ef, entries] = values[..] else {
+                    return Err("four values".into());
+                };
+                settings.params = Params {
+                    forward,
+                    reverse,
+                    ef,
+                    entries,
+                    ..Params::default()
+                };
+            }
+            "--slack" => settings.slack = Some(value()?.parse()?),
+            "--json" => settings.json = true,
+            count => run(&source, &settings, count.parse()?)?,
+        }
     }
     Ok(())
 }
 
-fn run(count: usize) -> Result<(), Box<dyn Error>> {
+fn run(source: &Source, settings: &Settings, count: usize) -> Result<(), Box<dyn Error>> {
     let codec = Codec::bundled()?;
-    let first: Vec<f32> = (0..2000.min(count)).flat_map(|id| chunk(id, 0.0)).collect();
+    let mut first: Vec<f32> = Vec::new();
+    source.documents(2000.min(count), |rows| first.extend_from_slice(rows));
     let coder = codec.coder(&codec.fit(&first, Codec::CODE_BYTES)?)?;
+    drop(first);
     let start = Instant::now();
     let mut codes = coder.codes();
-    for from in (0..count).step_by(PER_DOCUMENT) {
-        let document: Vec<f32> = (from..count.min(from + PER_DOCUMENT))
-            .flat_map(|id| chunk(id, 0.0))
-            .collect();
-        coder.encode(&document, &mut codes)?;
+    let mut failed = None;
+    source.documents(count, |rows| {
+        failed = failed.take().or(coder.encode(rows, &mut codes).err());
+    });
+    if let Some(error) = failed {
+        return Err(error.into());
     }
     let coded = start.elapsed().as_secs_f64();
     let start = Instant::now();
@@ -79,58 +165,87 @@ fn run(count: usize) -> Result<(), Box<dyn Error>> {
         }
         ControlFlow::Continue(())
     };
-    let graph = build(
-        &CodeSpace::new(&coder, &codes),
-        &Params::default(),
-        progress,
-    )?
-    .freeze();
+    let space = CodeSpace::new(&coder, &codes);
+    let graph = build(&space, &settings.params, progress)?.freeze();
+    drop(space);
     let built = start.elapsed().as_secs_f64();
     let bytes = graph.to_bytes();
     let start = Instant::now();
     let read = Graph::from_bytes(&bytes, count)?;
     let opened = start.elapsed().as_secs_f64();
     let n = count as f64;
-    println!(
-        "{count} chunks: coded in {coded:.1} s, graph in {built:.1} s, opened in {opened:.2} s; \
-         degree {:.1}, {:.2} bytes per chunk stored, {:.2} in memory; peak {} MiB",
-        2.0 * graph.edges() as f64 / n,
-        bytes.len() as f64 / n,
-        graph.memory() as f64 / n,
-        peak_mib().unwrap_or_default()
-    );
+    let degree = 2.0 * graph.edges() as f64 / n;
+    let per_chunk = bytes.len() as f64 / n;
+    let code_bytes = codes.to_bytes().len() as f64 / n;
+    let in_memory = graph.memory() as f64 / n;
+    let peak = peak_mib().unwrap_or_default();
 
-    let ending = Ending::for_codes(10, 512, coder.prior().spread, 0.95);
+    let mut ending = Ending::for_codes(K, 512, coder.prior().spread, 0.95);
+    ending.slack = settings.slack.unwrap_or(ending.slack);
     let mut scratch = Scratch::default();
     let (mut found, mut read_codes, mut times, mut all) = (0, 0, Vec::new(), Vec::new());
-    for question in 0..QUESTIONS {
-        let query = chunk(question * (count / QUESTIONS).max(1), 0.6);
-        let scorer = coder.scorer(&query)?;
+    let (mut scan, mut lost, mut tenth) = (0.0, 0, 0.0);
+    let questions = source.questions(count);
+    let k = K.min(count);
+    for query in &questions {
+        let scorer = coder.scorer(query)?;
+        let start = Instant::now();
         scorer.score_all(&codes, &mut all);
+        scan += start.elapsed().as_secs_f64() * 1e3;
         let mut best: Vec<u32> = (0..count as u32).collect();
-        let k = 10.min(count);
         let order = |a: &u32, b: &u32| all[*b as usize].total_cmp(&all[*a as usize]);
         if k < count {
             best.select_nth_unstable_by(k, order);
+            tenth += f64::from(all[best[k] as usize]);
             best.truncate(k);
         }
         let start = Instant::now();
         let score = |id| scorer.score(&codes, id);
         let walked = read.walk(score, |_| true, ending, &mut scratch);
         times.push(start.elapsed().as_secs_f64() * 1e3);
-        found += walked
+        let here = walked
             .iter()
             .take(k)
             .filter(|c| best.contains(&c.id))
             .count();
+        found += here;
+        lost += usize::from(here * 2 < k);
         read_codes += scratch.codes_read();
     }
     times.sort_by(f64::total_cmp);
+    let m = questions.len();
+    let found = found as f64 / (m * k) as f64;
+    let walk = times[m / 2];
+    let (scan, tenth) = (scan / m as f64, tenth / m as f64);
+    let Params {
+        forward,
+        reverse,
+        ef,
+        ..
+    } = settings.params;
+    if settings.json {
+        let kind = match source {
+            Source::Topics => "orthogonal topics",
+            Source::Like(_) => "like SQuAD",
+        };
+        println!(
+            "{{\"n\":{count},\"data\":\"{kind}\",\"forward\":{forward},\"reverse\":{reverse},\"ef\":{ef},\
+             \"code_seconds\":{coded:.2},\"graph_seconds\":{built:.2},\"open_seconds\":{opened:.3},\
+             \"degree\":{degree:.2},\"graph_bytes\":{per_chunk:.3},\"code_bytes\":{code_bytes:.3},\
+             \"memory_bytes\":{in_memory:.2},\"peak_mib\":{peak},\"found\":{found:.4},\
+             \"codes_read\":{},\"walk_ms\":{walk:.4},\"scan_ms\":{scan:.4}}}",
+            read_codes / m
+        );
+        return Ok(());
+    }
     println!(
-        "  walk: {:.4} of the 10 best by code, {} codes read, {:.3} ms (p50)",
-        found as f64 / (QUESTIONS * 10.min(count)) as f64,
-        read_codes / QUESTIONS,
-        times[QUESTIONS / 2]
+        "{count} chunks, forward {forward}, reverse {reverse}, ef {ef}: coded in {coded:.1} s, graph in {built:.1} s, opened in {opened:.2} s; \
+         degree {degree:.1}, {per_chunk:.2} bytes per chunk stored, {in_memory:.2} in memory; peak {peak} MiB"
+    );
+    println!(
+        "  walk: {found:.4} of the {K} best by code, under half of them for {lost} of {m} questions, {} codes read, \
+         {walk:.3} ms (p50); scan {scan:.3} ms (mean); {K}th best {tenth:.4}",
+        read_codes / m
     );
     Ok(())
 }
