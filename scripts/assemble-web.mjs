@@ -1,10 +1,15 @@
-// Lays the model's files and the samples beside the page, with the lists the page reads, and prints sizes.
+// Lays the model's files and the samples with their finished index beside the page, writes the lists that the page
+// reads (the hashes of all of its files among them), and prints sizes.
 //
-//   node scripts/assemble-web.mjs --model DIR [--raw gossamer.wasm]
+//   node scripts/assemble-web.mjs --model DIR [--raw gossamer.wasm] [--gossamer COMMAND] [--cache DIR]
+//
+// COMMAND makes the samples' index. Without it the page embeds the samples itself, which takes longer.
 
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -12,10 +17,12 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const www = path.join(root, "www");
-const { values: options } = parseArgs({ options: { model: { type: "string" }, raw: { type: "string" } } });
+const string = { type: "string" };
+const { values: options } = parseArgs({ options: { model: string, raw: string, gossamer: string, cache: string } });
 
 await layModel(path.resolve(options.model));
 await laySamples();
+await listAssets();
 await printSizes();
 
 /** Links the files whose hashes are pinned in the source, and writes their list; anything else is refused. */
@@ -49,7 +56,59 @@ async function laySamples() {
   const short = all.filter((q) => q.question.length <= 56);
   const from = documents.map((document) => short.find((q) => q.document === document)).filter(Boolean);
   const questions = [0, 0.4, 0.8].map((at) => from[Math.floor(at * from.length)].question);
-  await writeFile(path.join(to, "samples.json"), JSON.stringify({ documents, questions }, null, 2));
+  const index = await laySamplesIndex(to, documents);
+  await writeFile(path.join(to, "samples.json"), JSON.stringify({ documents, questions, index }, null, 2));
+}
+
+/** Has the command index the samples, once per command, model and samples. */
+async function laySamplesIndex(to, documents) {
+  const command = options.gossamer;
+  if (!command || !existsSync(command)) {
+    console.error("the samples are not indexed, for the command is not built: `make native web` does both");
+    return null;
+  }
+  const key = createHash("sha256").update(await readFile(command)).update(await readFile(path.join(www, "model/manifest.json")));
+  for (const name of documents) key.update(name).update(await readFile(path.join(to, "documents", name)));
+  const kept = options.cache ?? path.join(root, "dist");
+  const made = path.join(kept, `samples-${key.digest("hex").slice(0, 16)}.gossamer`);
+  if (!existsSync(made)) {
+    const folder = await mkdtemp(path.join(os.tmpdir(), "gossamer-samples-"));
+    const run = (...args) => execFileSync(command, args, { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+    try {
+      await mkdir(kept, { recursive: true });
+      run("index", "samples/documents", "--index", path.join(folder, "index"));
+      run("export", path.join(folder, "export"), "--index", path.join(folder, "index"));
+      await copyFile(path.join(folder, "export"), made);
+    } catch (error) {
+      console.error(`the samples are not indexed: ${error.message}`);
+      return null;
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+  const file = "index.gossamer";
+  await copyFile(made, path.join(to, file));
+  return { file, bytes: (await stat(made)).size };
+}
+
+/** Lists every file that the page consists of with its hash, for the service worker. */
+async function listAssets() {
+  const files = [];
+  const walk = async (folder) => {
+    for (const entry of await readdir(path.join(www, folder), { withFileTypes: true })) {
+      const name = path.posix.join(folder, entry.name);
+      if (entry.name.startsWith(".") || entry.name.endsWith(".d.ts") || ["sw.js", "assets.js", "samples/documents", "package.json", "package-lock.json"].includes(name)) continue;
+      if (entry.isDirectory()) await walk(name);
+      // Links are the model's files: the page itself keeps and verifies those.
+      if (!entry.isFile()) continue;
+      const bytes = await readFile(path.join(www, name));
+      files.push({ path: name, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") });
+    }
+  };
+  await walk("");
+  files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  const version = createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 12);
+  await writeFile(path.join(www, "assets.js"), `self.gossamerAssets = ${JSON.stringify({ version, files }, null, 1)};\n`);
 }
 
 async function printSizes() {

@@ -3,6 +3,7 @@
 #
 #   GOSSAMER_MODEL_DIR   folder of the model's files (default: where `gossamer model fetch` puts them)
 #   GOSSAMER_WASM_OPT    level for wasm-opt (default -O3)
+#   GOSSAMER_COMMAND     the command that indexes the samples (default: where `make native` builds it)
 #   CARGO_TARGET_DIR     as for cargo
 #
 # Idempotent; wasm-bindgen and wasm-opt run only when cargo made something new.
@@ -21,4 +22,5 @@ raw="$target/wasm32-unknown-unknown/release/gossamer.wasm"
 bind "$raw" www/pkg "$level"
 
 node scripts/vendor-web.mjs
-node scripts/assemble-web.mjs --model "$model" --raw "$raw"
+node scripts/assemble-web.mjs --model "$model" --raw "$raw" --cache "$cache" \
+  --gossamer "${GOSSAMER_COMMAND:-$cache/native/release/gossamer}"

@@ -110,21 +110,46 @@ export async function dropFiles(page, files) {
 /** Waits for a document's row to be in a state and returns what it says. */
 export async function row(page, name, state) {
   const row = page.locator(`.file[data-state="${state}"]`, { hasText: name });
-  await row.waitFor({ timeout: 300_000 });
+  await row.waitFor({ timeout: 120_000 });
   return row.locator(".file-status").innerText();
 }
 
-/** Asks, and returns the answers as they are shown. */
+/** Asks, and returns the answers as they are shown; `text` is the whole passage, `shown` what can be seen of it. */
 export async function ask(page, question) {
   await page.fill("#question", question);
   await page.press("#question", "Enter");
-  await page.waitForSelector("#search:not([aria-busy])", { timeout: 300_000 });
-  return page.$$eval(".hit", (hits) => hits.map((hit) => ({
-    title: hit.querySelector(".hit-title").textContent,
-    heading: hit.querySelector(".hit-heading")?.textContent ?? "",
-    text: hit.querySelector(".hit-text").textContent,
-    score: Number(hit.querySelector(".hit-score").lastChild.textContent),
+  await answered(page);
+  return answers(page);
+}
+
+/** Waits until a search has ended. */
+export const answered = (page) => page.waitForSelector("#search:not([aria-busy])", { timeout: 300_000 });
+
+/** The answers as they are shown. */
+export function answers(page) {
+  return page.$$eval(".hit", (hits) => hits.map((node) => ({
+    title: node.querySelector(".hit-title").textContent,
+    file: node.hit.id.split("/").pop(),
+    place: node.querySelector(".hit-place")?.textContent ?? "",
+    shown: node.querySelector(".hit-text").textContent,
+    marked: [...node.querySelectorAll("mark")].map((mark) => mark.textContent),
+    text: node.hit.text,
+    score: node.hit.score,
   })));
+}
+
+/** Waits until nothing is being added any more. */
+export const imported = (page) => page.waitForFunction(
+  () => document.getElementById("total").hidden && !document.querySelector('.file[data-state="queued"], .file[data-state="reading"], .file[data-state="embedding"]'),
+  undefined, { timeout: 300_000 },
+);
+
+/** Complaints of accessibility rules (axe, WCAG 2.2 AA) about the page as it stands: `[{ id, nodes }]`. */
+export async function axe(page) {
+  const source = await readFile(path.join(root, "wasm-tests/node_modules/axe-core/axe.min.js"), "utf8");
+  await page.evaluate(source);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+  return violations.map(({ id, nodes }) => ({ id, nodes: nodes.map((node) => `${node.target.join(" ")}: ${node.failureSummary}`) }));
 }
 
 /** An engine of its own in a page of the site: calls go to the same worker code that the page uses. */

@@ -1,318 +1,234 @@
-// The page: wires the worker to the views.
+// The page: wires the worker, the queue and the views together.
 
 import { Client } from "./js/client.js";
-import { announce, byId, element } from "./js/dom.js";
-import * as format from "./js/format.js";
-import { Importer } from "./js/importer.js";
-import { filesOfDrop } from "./js/read.js";
+import { announce, byId } from "./js/dom.js";
 import * as answers from "./js/answers-view.js";
-import * as filesView from "./js/files-view.js";
-import * as stateView from "./js/state-view.js";
+import { compare } from "./js/comparison.js";
+import * as documentsView from "./js/documents-view.js";
+import { eraseEverything } from "./js/erase.js";
+import * as filters from "./js/filters.js";
+import * as format from "./js/format.js";
+import * as honesty from "./js/honesty.js";
+import { Importer } from "./js/importer.js";
+import * as ledger from "./js/ledger.js";
+import { Library } from "./js/library.js";
+import { ModelLoader } from "./js/model-loader.js";
+import * as notice from "./js/notice.js";
+import * as offline from "./js/offline.js";
+import { Queue } from "./js/queue.js";
+import * as reader from "./js/reader.js";
+import * as samples from "./js/samples.js";
+import { Searching } from "./js/searching.js";
+import * as shortcuts from "./js/shortcuts.js";
+import * as tabs from "./js/tabs.js";
+import * as traffic from "./js/traffic.js";
 
 const INDEX = "gossamer";
 // `?backend=cpu` or `?backend=gpu` for those who want to compare.
 const wanted = new URLSearchParams(location.search).get("backend");
-const backend = ["cpu", "gpu"].includes(wanted) ? wanted : "auto";
 
-let client = new Client();
-let loading;
+const client = new Client();
+const call = (...request) => client.call(...request);
+const queue = new Queue();
+const model = new ModelLoader(call, ["cpu", "gpu"].includes(wanted) ? wanted : "auto", () => offlineState());
+const question = byId("question");
 let stats = { documents: 0, chunks: 0, textBytes: 0, bytes: { total: 0 } };
-let searching = 0;
+let offered;
 
-const importer = new Importer({
-  engine: () => load(),
-  call: (...request) => client.call(...request),
-  show: (item) => filesView.show(item, remove),
-  progress: showTotal,
-  done: refresh,
-  trouble,
+const importer = new Importer(queue, {
+  call,
+  engine: () => model.load(),
+  show(item) {
+    library.track(item);
+    documentsView.show(item);
+    tabs.tell({ type: "item", item: { ...item, file: undefined, text: undefined, sections: undefined } });
+  },
+  progress: (total) => library.progress(total),
+  committed: () => refresh(),
+  ended: (tally) => library.ended(tally),
+  trouble: notice.trouble,
+});
+
+const library = new Library({ call, queue, importer, model, refresh, view: setView, stats: () => stats });
+
+const searching = new Searching({
+  call,
+  load: () => model.load(),
+  loaded: () => model.loaded,
+  stats: () => stats,
+  options: filters.options,
+  shown: setView,
 });
 
 // Opening ------------------------------------------------------------------------------------------------
 
-/** Shows what is stored, and loads the model if there is anything to search. */
+/** Shows what is stored; loads the model if it is here and there is anything to search; goes on with the queue. */
 async function start() {
+  traffic.watch(client);
   try {
-    const [model, stored] = await Promise.all([client.call("describe"), client.call("open", { name: INDEX })]);
-    byId("drop-note").textContent = model.cached
+    const [described, stored, , given] = await Promise.all([
+      model.describe(), call("open", { name: INDEX }), tabs.join(promoted), samples.describe(),
+    ]);
+    offered = given;
+    byId("drop-note").textContent = described.cached
       ? "The language model is on this device already."
-      : `The first use loads a language model of ${format.bytes(model.bytes)} from this site, once.`;
-    for (const { id, title, chunks } of stored.documents.sort((a, b) => a.id.localeCompare(b.id))) {
-      filesView.show({ id, name: title || id, state: "done", chunks }, remove);
-    }
-    showStats(stored.stats);
-    stateView.durability();
-    if (stored.stats.chunks > 0) await load();
+      : `The first use loads a language model of ${format.bytes(described.bytes)} from this site, once.`;
+    show(stored);
+    honesty.durability();
+    const waiting = await library.resume(tabs.role);
+    if (stored.stats.chunks > 0 && described.cached && !waiting) await model.load();
   } catch (error) {
-    trouble(error);
+    notice.trouble(error);
   } finally {
     document.documentElement.dataset.ready = "true";
+    traffic.ready();
   }
+  offlineState(await offline.keep());
 }
 
-/** Loads the model, once. */
-function load() {
-  loading ??= loadModel().catch((error) => {
-    loading = undefined;
-    throw error;
-  });
-  return loading;
+/** Another tab has gone, and this one writes now. */
+async function promoted() {
+  await library.resume("writer");
+  announce("This tab adds documents now");
 }
 
-async function loadModel() {
-  const [bar, label, figure] = [byId("model-progress"), byId("model-label"), byId("model-figure")];
-  try {
-    const info = await client.call("load", { backend }, {
-      onProgress({ phase, loaded, total, cached }) {
-        byId("model").hidden = false;
-        if (phase === "model") {
-          bar.max = total;
-          bar.value = loaded;
-          label.textContent = cached ? "Opening the language model" : "Loading the language model, once";
-          figure.textContent = `${format.bytes(loaded)} of ${format.bytes(total)}`;
-        } else {
-          bar.removeAttribute("value");
-          label.textContent = "Testing the processor against known answers";
-          figure.textContent = "";
-        }
-      },
-    });
-    stateView.backend(info);
-    document.documentElement.dataset.backend = info.backend.kind;
-  } finally {
-    byId("model").hidden = true;
+async function offlineState(state) {
+  const files = state ?? (await offline.state());
+  honesty.offline(files, (await model.describe().catch(() => ({ cached: false }))).cached);
+}
+
+function show({ stats: now, documents }) {
+  for (const { id, title, chunks } of documents.sort((a, b) => a.id.localeCompare(b.id))) {
+    documentsView.show({ id, name: title || id, state: "done", chunks });
   }
+  filters.offer(documents);
+  library.know(documents);
+  showStats(now);
 }
 
+/** What is in the index has changed: sizes, filters and the other tabs are told. */
 async function refresh() {
-  showStats(await client.call("stats"));
+  const [now, documents] = await Promise.all([call("stats"), call("documents")]);
+  filters.offer(documents);
+  library.know(documents);
+  showStats(now);
+  tabs.tell({ type: "changed" });
 }
 
 function showStats(now) {
   stats = now;
-  stateView.size(stats);
-  byId("library-meta").textContent = stats.documents > 0 ? `${format.plural(stats.documents, "document")}, ${format.bytes(stats.textBytes)} of text` : "";
+  honesty.size(stats);
   setView();
 }
 
 /** What the page shows depends on what there is. */
 function setView() {
   const filled = stats.chunks > 0;
-  const shown = !byId("answers").hidden;
-  document.body.dataset.view = shown ? "answers" : filled ? "ready" : "empty";
-  byId("dropzone").classList.toggle("slim", filled || byId("files").children.length > 0);
-  byId("library-actions").hidden = !filled;
-  byId("samples").hidden = filled;
-  byId("hint").textContent = filled || importer.busy ? "" : "Add a document below, then ask.";
-  if (!filled) byId("suggestions").hidden = true;
+  const answering = !byId("answers").hidden;
+  const busy = filled || documentsView.size() > 0;
+  document.body.dataset.view = answering ? "answers" : filled ? "ready" : "empty";
+  byId("dropzone").classList.toggle("slim", busy);
+  library.show(filled);
+  const sampled = library.samples > 0;
+  if (offered && !answering && (!busy || sampled)) samples.suggest(offered, { chosen: askSample, filled });
+  else byId("suggestions").hidden = true;
 }
 
-// Adding and removing ------------------------------------------------------------------------------------
+// Samples ------------------------------------------------------------------------------------------------
 
-async function addFiles(files) {
-  if (files.length === 0) return;
-  clearTrouble();
-  stateView.askToPersist();
-  importer.add(files);
-  setView();
-}
-
-async function addSamples() {
-  const button = byId("samples");
-  button.disabled = true;
+/** A question of the samples: their index is taken first, if it is not here. */
+async function askSample(text) {
+  question.value = text;
   try {
-    const response = await fetch("./samples/samples.json");
-    if (!response.ok) throw new Error("The samples are not on this server.");
-    const { documents, questions } = await response.json();
-    const files = documents.map(async (name) => {
-      const file = await fetch(`./samples/documents/${encodeURIComponent(name)}`);
-      if (!file.ok) throw new Error(`The sample ${name} is not on this server.`);
-      return new File([await file.blob()], name, { type: "text/plain" });
-    });
-    await addFiles(await Promise.all(files));
-    suggest(questions);
+    if (stats.chunks === 0) await takeSamples();
+    await searching.ask(text);
   } catch (error) {
-    trouble(error);
-  } finally {
-    button.disabled = false;
+    notice.trouble(error);
   }
 }
 
-function suggest(questions) {
-  const list = byId("suggestions");
-  list.replaceChildren(...questions.slice(0, 3).map((question) => element("button", {
-    type: "button",
-    text: question,
-    onclick() {
-      byId("question").value = question;
-      search(question);
-    },
-  })));
-  list.hidden = false;
-}
-
-async function remove(id) {
-  try {
-    // A row may be of a file that failed: then there is nothing to remove from the index.
-    if (stats.documents > 0) {
-      await load();
-      await client.call("remove", { ids: [id] });
-    }
-    filesView.drop(id);
-    importer.forget(id);
-    await refresh();
-    announce("Removed");
-  } catch (error) {
-    trouble(error);
+async function takeSamples() {
+  byId("hint").textContent = "Fetching the samples";
+  honesty.askToPersist();
+  if (offered.index) {
+    show(await call("adopt", { name: INDEX, url: samples.indexUrl(offered) }));
+    tabs.tell({ type: "changed" });
+  } else {
+    await library.add({ files: await samples.documents(offered), passedOver: 0 });
+    await library.idle();
   }
 }
 
-async function clearAll() {
-  const dialog = byId("confirm");
-  dialog.returnValue = "no";
-  dialog.showModal();
-  await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
-  if (dialog.returnValue !== "yes") return;
-  try {
-    importer.cancel();
-    await client.call("destroy", { name: INDEX });
-    client.terminate();
-    location.reload();
-  } catch (error) {
-    trouble(error);
-  }
-}
+// Everything else ----------------------------------------------------------------------------------------
 
-function showTotal(total) {
-  byId("total").hidden = !total;
-  if (!total) return;
-  const bar = byId("total-progress");
-  bar.max = total.size;
-  bar.value = total.done;
-  byId("total-label").textContent = total.label;
-  byId("total-figure").textContent = total.rate ? `${total.rate}` : "";
-}
-
-// Searching ----------------------------------------------------------------------------------------------
-
-async function search(query) {
-  if (stats.chunks === 0) {
-    byId("hint").textContent = "There is nothing to search yet: add a document first.";
-    announce(byId("hint").textContent);
-    return;
-  }
-  const turn = ++searching;
-  const box = byId("search");
-  box.setAttribute("aria-busy", "true");
-  byId("hint").textContent = "Reading the most promising passages";
-  clearTrouble();
-  try {
-    await load();
-    const started = performance.now();
-    const found = await client.call("search", { query, options: { k: 5 } });
-    if (turn !== searching) return;
-    answers.show(query, { ...found, chunks: stats.chunks, ms: performance.now() - started });
-    byId("suggestions").hidden = true;
-  } catch (error) {
-    if (turn === searching) trouble(error);
-  } finally {
-    if (turn === searching) {
-      box.removeAttribute("aria-busy");
-      setView();
-    }
-  }
-}
-
-// Trouble ------------------------------------------------------------------------------------------------
-
-function trouble(error) {
-  const notice = byId("notice");
-  const text = element("span", { text: error.message });
-  notice.replaceChildren(element("strong", { text: headline(error.code) }), text);
-  if (error.retryable || error.code === "worker-failed") {
-    notice.append(element("div", {}, element("button", { type: "button", class: "button", text: "Try again", onclick: () => location.reload() })));
-  }
-  notice.hidden = false;
-  notice.dataset.code = error.code ?? "internal";
-}
-
-function headline(code) {
-  return {
-    "model-integrity": "The language model is not the right one",
-    "model-unavailable": "The language model could not be loaded",
-    "quota-exceeded": "The browser's storage is full",
-    "storage-lost": "The stored index is gone",
-    "corrupted": "The stored index is damaged",
-    "model-mismatch": "The index was made with another model",
-    "locked": "Another tab is using this index",
-    "unsupported": "This browser cannot run Gossamer here",
-  }[code] ?? "Something went wrong";
-}
-
-function clearTrouble() {
-  byId("notice").hidden = true;
-}
-
-// Events -------------------------------------------------------------------------------------------------
-
-const question = byId("question");
+answers.connect({ open: (hit) => reader.open(hit, searching.last?.hits.includes(hit) ? searching.last.hits : [hit], searching.last?.query).catch(notice.trouble) });
+reader.connect(call);
+filters.connect(() => searching.again());
+documentsView.connect({
+  remove: (id) => library.remove([id]).catch(notice.trouble),
+  retry: (id) => library.retry([id]),
+  only(id) {
+    filters.only(id);
+    question.focus();
+    searching.again();
+    announce("Searching in this document only");
+  },
+});
+shortcuts.connect({
+  clear() {
+    question.value = "";
+    searching.stop();
+    setView();
+  },
+});
 
 byId("search").addEventListener("submit", (event) => {
   event.preventDefault();
   const query = question.value.trim();
-  if (query) search(query);
+  if (query) searching.ask(query);
 });
+question.addEventListener("input", () => searching.typed(question.value.trim()));
+byId("more").addEventListener("click", () => searching.more());
+byId("compare").addEventListener("click", () => compare(searching.last, call, stats.chunks).catch(notice.trouble));
 
-question.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  question.value = "";
-  searching++;
-  byId("search").removeAttribute("aria-busy");
-  answers.hide();
-  setView();
-});
+const openLedger = () => ledger.open(async () => ({
+  stats: await call("stats"),
+  info: model.loaded ? await call("info") : undefined,
+  traffic: traffic.traffic(),
+  role: tabs.role,
+  model: await model.describe().catch(() => undefined),
+}), {
+  async verify() {
+    const { blocks, bytes, damaged } = await call("verify");
+    return damaged.length === 0
+      ? `${format.plural(blocks, "block")}, ${format.bytes(bytes)}: every byte is as it was written.`
+      : `${format.plural(damaged.length, "block")} damaged: ${damaged.flatMap(({ documents }) => documents).join(", ")}`;
+  },
+}).catch(notice.trouble);
+byId("ledger-open").addEventListener("click", openLedger);
+byId("promise").addEventListener("click", openLedger);
 
-addEventListener("keydown", (event) => {
-  const typing = event.target.matches?.("input, textarea, dialog *");
-  const slash = event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
-  const paletteKey = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey);
-  if (!slash && !paletteKey) return;
-  event.preventDefault();
-  question.focus();
-  question.select();
-});
+byId("clear").addEventListener("click", () => eraseEverything({
+  client, queue, index: INDEX,
+  async before() {
+    await importer.cancel();
+    tabs.tell({ type: "erased" });
+  },
+}).catch(notice.trouble));
 
-byId("choose").addEventListener("click", () => byId("picker").click());
-byId("picker").addEventListener("change", ({ target }) => {
-  addFiles([...target.files]);
-  target.value = "";
+tabs.hear(async (message) => {
+  if (message.type === "item" && !importer.busy) documentsView.show(message.item);
+  if (message.type === "queued" && tabs.role === "writer") await library.resume("writer");
+  if (message.type === "changed") show(await call("follow", { name: INDEX }));
+  if (message.type === "erased") {
+    client.terminate();
+    queue.close();
+    location.replace("./erased.html");
+  }
 });
-byId("samples").addEventListener("click", addSamples);
-byId("clear").addEventListener("click", clearAll);
 
 // For the console and for tests: what the engine reports of itself.
-globalThis.gossamer = { info: () => client.call("info"), stats: () => client.call("stats") };
-
-let depth = 0;
-const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-addEventListener("dragenter", (event) => {
-  if (carriesFiles(event)) document.body.classList.toggle("dragging", ++depth > 0);
-});
-addEventListener("dragleave", (event) => {
-  if (carriesFiles(event)) document.body.classList.toggle("dragging", --depth > 0);
-});
-addEventListener("dragover", (event) => {
-  if (!carriesFiles(event)) return;
-  event.preventDefault();
-  event.dataTransfer.dropEffect = "copy";
-});
-addEventListener("drop", async (event) => {
-  if (!carriesFiles(event)) return;
-  event.preventDefault();
-  depth = 0;
-  document.body.classList.remove("dragging");
-  addFiles(await filesOfDrop(event.dataTransfer));
-});
+globalThis.gossamer = { info: () => call("info"), stats: () => call("stats"), text: (id) => call("text", { id }), traffic: traffic.traffic, role: () => tabs.role };
 
 if (matchMedia("(pointer: fine)").matches) question.focus();
 start();

@@ -1,8 +1,11 @@
 // The worker: owns the engine (WebAssembly), so that the page never waits for it.
 
 import init, { Engine } from "./pkg/gossamer.js";
+import { sectionsOf } from "./js/hit.js";
 import * as models from "./js/model.js";
+import { tellOfRequests } from "./js/requests.js";
 
+const encoder = new TextEncoder();
 const modelBase = new URL("./model/", import.meta.url);
 const booted = init();
 booted.catch(() => {}); // Reported by the first call that needs it.
@@ -21,7 +24,24 @@ const methods = {
       throw Object.assign(new Error(`WebAssembly did not start: ${error.message}`), { code: "unsupported" });
     });
     engine = await Engine.open(name);
-    return { exists: engine.exists, stats: engine.stats(), documents: await engine.documents() };
+    return opening();
+  },
+
+  /** Takes the index that lies at `url` as this browser's own, if it has none. */
+  adopt: ({ name, url }) => alone(async () => {
+    const response = await fetch(url);
+    if (!response.ok) throw Object.assign(new Error(`The index at ${url} could not be loaded.`), { code: "unavailable" });
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    await booted;
+    engine?.close();
+    engine = await Engine.import(name, undefined, bytes);
+    return opening();
+  }),
+
+  /** Shows what other tabs have written since. */
+  async follow() {
+    await opened().refresh();
+    return opening();
   },
 
   /** Loads the model and tests the device it runs on. */
@@ -44,18 +64,66 @@ const methods = {
     return { ...info, loadMs, startMs: performance.now() - started - loadMs };
   },
 
-  add: ({ documents }, progress) => alone(() => opened().add(documents, async (done, total) => {
-    progress({ done, total });
-    await breathe();
-  })),
+  add: ({ documents }, progress) => alone(() => {
+    const gate = new Gate();
+    return opened().add(documents.map(described), async (done, total) => {
+      progress({ done, total, heldMs: gate.heldMs });
+      await breathe();
+      await gate.pass();
+    });
+  }),
+
+  /** Holds what is being added, or lets it go on. */
+  pause({ paused }) {
+    Gate.paused = paused;
+    if (!paused) Gate.change();
+  },
+
+  /** Gives up what is being added: nothing of it is committed. */
+  interrupt() {
+    Gate.paused = false;
+    Gate.interrupted?.();
+    Gate.change();
+  },
+
   remove: ({ ids }) => alone(() => opened().remove(ids)),
-  search: ({ query, options }) => opened().search(query, options),
-  searchStream: ({ query, options }, progress) => opened().searchStream(query, options, progress),
-  similar: ({ id, chunk, options }) => opened().similar(id, chunk, options),
+
+  /** Searches; by meaning, `progress({ stage, hits })` tells of the first answers. Words need no model. */
+  async search({ query, options = {} }, progress) {
+    const found = options.mode === "keyword" ? await opened().search(query, options)
+      : await opened().searchStream(query, options, ({ stage, hits }) => stage !== "exact" && progress({ stage, hits: hits.map(placed) }));
+    return { ...found, hits: found.hits.map(placed) };
+  },
+
+  /** How near every passage of a document is, by its code alone: `{ start, end, score }`. */
+  async relevance({ query, id }) {
+    const options = { mode: "semantic", k: 400, limit: 0, filter: { path: id } };
+    const { hits } = await opened().search(query, options);
+    return hits.map(placed).map(({ start, end, score }) => ({ start, end, score }));
+  },
+
   documents: () => opened().documents(),
   text: ({ id }) => opened().text(id),
+
+  /** The text of a document, and its sections (`{ start, label }`) with their places in UTF-16 units. */
+  async read({ id }) {
+    const found = await opened().get(id);
+    if (!found) return undefined;
+    const { text } = found;
+    const sections = sectionsOf(found);
+    const bytes = sections.length > 0 ? encoder.encode(text) : undefined;
+    const decoder = new TextDecoder();
+    let [at, units] = [0, 0];
+    const placed = sections.map(({ start, label }) => {
+      if (start > at) units += decoder.decode(bytes.subarray(at, start)).length;
+      at = Math.max(at, start);
+      return { start: units, label };
+    });
+    return { text, sections: placed };
+  },
   stats: () => opened().stats(),
   info: () => opened().info(),
+  verify: () => opened().verify(),
   embed: ({ texts }) => opened().embed(texts),
 
   /** Removes the index and the stored model. */
@@ -67,6 +135,57 @@ const methods = {
     await models.forget();
   }),
 };
+
+/** A document as the engine takes it. Its sections go into the metadata, counted in bytes as everywhere else; those of
+ *  Markdown are its headings, which the engine finds in the text by itself. */
+function described({ id, title, text, metadata, sections = [] }) {
+  if (sections.length > 0 && metadata.type !== "markdown") {
+    const offset = bytesBefore(text);
+    metadata = { ...metadata, sections: sections.map(({ start, label }) => ({ start: offset(start), label })) };
+  }
+  return { id, title, text, metadata: JSON.stringify(metadata) };
+}
+
+/** From offsets in UTF-16 units, asked for in rising order, to offsets in bytes of UTF-8. */
+function bytesBefore(text) {
+  let [at, bytes] = [0, 0];
+  return (start) => {
+    if (start > at) bytes += encoder.encode(text.slice(at, start)).length;
+    at = Math.max(at, start);
+    return bytes;
+  };
+}
+
+/** A hit as the page takes it: its place in UTF-16 units, and where a reader is there instead of all sections. */
+function placed({ document, bytes: [byte], utf16: [start, end], text, marks, why, score, title, metadata, chunk, heading, documentLength }) {
+  const section = sectionsOf({ metadata }).filter((one) => one.start <= byte).pop()?.label;
+  return { id: document, document, start, end, text, marks, why, score, title, metadata: { ...metadata, sections: undefined }, chunk, place: section || heading, documentLength };
+}
+
+async function opening() {
+  return { exists: engine.exists, stats: engine.stats(), documents: await engine.documents() };
+}
+
+/** What an import passes between two batches: it holds it while paused, and stops it when interrupted. */
+class Gate {
+  static paused = false;
+  static interrupted;
+  static change = () => {};
+
+  heldMs = 0;
+  #stopped = false;
+
+  constructor() {
+    Gate.interrupted = () => (this.#stopped = true);
+  }
+
+  async pass() {
+    const from = performance.now();
+    while (Gate.paused && !this.#stopped) await new Promise((wake) => (Gate.change = wake));
+    this.heldMs += performance.now() - from;
+    if (this.#stopped) throw new Error("interrupted");
+  }
+}
 
 /** What the browser tells about the GPU; some tell nothing. */
 async function adapterName() {
@@ -108,3 +227,5 @@ self.addEventListener("message", async ({ data: { id, method, params } }) => {
     self.postMessage({ id, error: { code, message, retryable } });
   }
 });
+
+tellOfRequests((requests) => self.postMessage({ said: { requests } }));

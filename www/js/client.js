@@ -1,4 +1,6 @@
-// The page's side of the worker: requests with ids, progress, typed errors.
+// The page's side of the worker: requests with ids, progress, typed errors, and what the worker says unasked.
+
+import { scriptUrl } from "./trusted.js";
 
 /** An error with a stable `code`; `retryable` says whether trying again can help. */
 export class GossamerError extends Error {
@@ -10,21 +12,15 @@ export class GossamerError extends Error {
   }
 }
 
-// Trusted Types: the only script address this page ever makes.
-const workerUrl = (() => {
-  const url = new URL("../worker.js", import.meta.url).href;
-  const policy = globalThis.trustedTypes?.createPolicy("gossamer", { createScriptURL: () => url });
-  return policy ? policy.createScriptURL("") : url;
-})();
-
-/** Starts the worker and calls its methods. */
-export class Client {
-  #worker = new Worker(workerUrl, { type: "module", name: "gossamer" });
+/** Starts the worker and calls its methods. Dispatches `said` with what the worker tells unasked. */
+export class Client extends EventTarget {
+  #worker = new Worker(scriptUrl("../worker.js", import.meta.url), { type: "module", name: "gossamer" });
   #pending = new Map();
   #next = 1;
   #dead = null;
 
   constructor() {
+    super();
     this.#worker.addEventListener("message", ({ data }) => this.#receive(data));
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
@@ -49,7 +45,8 @@ export class Client {
     this.#fail(new GossamerError({ code: "closed", message: "The search worker was stopped." }));
   }
 
-  #receive({ id, result, error, progress }) {
+  #receive({ id, result, error, progress, said }) {
+    if (said) return void this.dispatchEvent(new CustomEvent("said", { detail: said }));
     const request = this.#pending.get(id);
     if (!request) return;
     if (progress !== undefined) return void request.onProgress?.(progress);

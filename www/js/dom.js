@@ -15,15 +15,37 @@ export function element(tag, options = {}, ...children) {
   return node;
 }
 
-/** A cross for "remove". */
-export function crossIcon() {
+const shapes = {
+  cross: ["M4 4l8 8M12 4l-8 8"],
+  retry: ["M13 8a5 5 0 1 1-1.6-3.7", "M13.2 2v3h-3"],
+  funnel: ["M2.5 3.5h11L9.4 8.6v4.2l-2.8-1.4V8.6z"],
+  copy: ["M6 6h7v7.5H6z", "M10 6V2.5H3V10h3"],
+};
+
+/** A line drawing of 16 by 16. */
+export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 12 12");
+  svg.setAttribute("viewBox", "0 0 16 16");
   svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", "M2 2l8 8M10 2l-8 8");
-  svg.append(path);
+  for (const shape of shapes[name]) {
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    path.setAttribute("d", shape);
+    svg.append(path);
+  }
   return svg;
+}
+
+/** Text with marks, given as [start, end] in UTF-16 units, as nodes. */
+export function marked(text, marks = []) {
+  const nodes = [];
+  let at = 0;
+  for (const [start, end] of [...marks].sort((a, b) => a[0] - b[0])) {
+    if (start < at || end <= start || end > text.length) continue;
+    nodes.push(text.slice(at, start), element("mark", { text: text.slice(start, end) }));
+    at = end;
+  }
+  nodes.push(text.slice(at));
+  return nodes;
 }
 
 /** Says something to screen readers. Emptied first, so that the same sentence twice is heard twice. */
@@ -33,4 +55,19 @@ export function announce(message) {
   clearTimeout(announcing);
   live.textContent = "";
   announcing = setTimeout(() => (live.textContent = message), 120);
+}
+
+/** Lets the browser paint and hear the person before the next slice of work. */
+export function pause() {
+  return globalThis.scheduler?.yield?.() ?? new Promise((wake) => setTimeout(wake));
+}
+
+/** Puts text on the clipboard; whether that worked. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -38,6 +38,19 @@ export function duration(ms) {
   return `${Math.round(ms / 60_000)} min`;
 }
 
+/** Seconds to go: "a few seconds", "about 40 s", "about 3 min". */
+export function left(seconds) {
+  if (seconds < 5) return "a few seconds left";
+  if (seconds < 55) return `about ${Math.ceil(seconds / 5) * 5} s left`;
+  if (seconds < 5400) return `about ${Math.round(seconds / 60)} min left`;
+  return `about ${trim((seconds / 3600).toFixed(1))} h left`;
+}
+
+/** 8.31 -> "8.3", 412.7 -> "413". */
+export function rate(number) {
+  return number < 10 ? trim(number.toFixed(1)) : count(Math.round(number));
+}
+
 function trim(decimal) {
   return decimal.includes(".") ? decimal.replace(/\.?0+$/, "") : decimal;
 }

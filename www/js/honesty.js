@@ -1,13 +1,14 @@
-// The state line: what runs where, how much there is, what it costs, and whether it stays.
+// The line at the foot of the page: what runs where, how much there is, what it costs, and whether it stays.
 
 import { byId } from "./dom.js";
 import * as format from "./format.js";
+import { complete } from "./offline.js";
 
 /** What computes, as reported after the self-test. */
 export function backend({ backend, selfTest, rejected }) {
   const where = backend.kind === "gpu" ? `GPU: ${backend.name}` : "CPU";
   const node = byId("state-backend");
-  node.textContent = `${where}${backend.software ? " (emulated)" : ""}, self-test passed`;
+  set(node, `${where}${backend.software ? " (emulated)" : ""}, self-test passed`);
   node.title = [
     `Lowest cosine to the reference vectors: ${selfTest.toFixed(6)}`,
     ...rejected.map((why) => `Not used: ${why}`),
@@ -16,21 +17,35 @@ export function backend({ backend, selfTest, rejected }) {
 
 /** How much is indexed, and the index as a share of its text. */
 export function size({ chunks, bytes, textBytes }) {
-  byId("state-chunks").textContent = format.count(chunks);
+  set(byId("state-chunks"), format.count(chunks));
+  const each = chunks > 0 ? `, ${format.bytes(Math.round(bytes.total / chunks))} each` : "";
   const part = textBytes > 0 ? `, ${format.share(bytes.total / textBytes)} of ${format.bytes(textBytes)} text` : "";
-  byId("state-bytes").textContent = `${format.bytes(bytes.total)}${part}`;
+  set(byId("state-bytes"), `${format.bytes(bytes.total)}${each}${part}`);
 }
 
 /** Whether the browser promised not to evict the index. */
 export async function durability() {
   const persisted = await navigator.storage?.persisted?.().catch(() => false);
   const node = byId("state-durable");
-  node.textContent = persisted ? "in this browser, durably" : "in this browser, until it needs the space";
+  set(node, persisted ? "in this browser, durably" : "in this browser, until it needs the space");
   node.dataset.durable = String(Boolean(persisted));
+  return Boolean(persisted);
 }
 
 /** Asks the browser to keep the index; some ask the person. */
 export async function askToPersist() {
   await navigator.storage?.persist?.().catch(() => false);
-  await durability();
+  return durability();
+}
+
+/** Whether the page works without a connection: `state` of its own files, and whether the model is here. */
+export function offline(state, modelHere) {
+  const node = byId("state-offline");
+  const words = !state.supported ? "not in this browser" : !complete(state) ? "not yet" : modelHere ? "works offline" : "all but the model";
+  set(node, words);
+  node.dataset.complete = String(complete(state) && modelHere);
+}
+
+function set(node, text) {
+  if (node.textContent !== text) node.textContent = text;
 }

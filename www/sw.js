@@ -1,0 +1,85 @@
+// The service worker: keeps the files that the page consists of, each verified against its hash, and answers from
+// them. It asks the network for nothing that is in the list, and keeps nothing that is not.
+
+importScripts("assets.js");
+
+const { version, files } = self.gossamerAssets;
+/** Files fetched at once. */
+const AT_ONCE = 6;
+const CACHE = `gossamer-app-${version}`;
+const hashes = new Map(files.map(({ path, sha256 }) => [new URL(path, self.registration.scope).href, sha256]));
+const home = new URL("./index.html", self.registration.scope).href;
+
+let unwanted = false;
+
+self.addEventListener("install", (event) => event.waitUntil(install()));
+
+async function install() {
+  const cache = await caches.open(CACHE);
+  try {
+    const left = [...hashes];
+    const take = async () => {
+      for (let next = left.shift(); next && !unwanted; next = left.shift()) await keep(cache, ...next);
+      if (unwanted) throw new Error("the page is being deleted");
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, take));
+  } catch (error) {
+    // A page that is half there is none.
+    await caches.delete(CACHE);
+    throw error;
+  }
+}
+
+async function keep(cache, url, sha256) {
+  const response = await fetch(url, { cache: "no-cache" });
+  const bytes = await response.arrayBuffer();
+  if (!response.ok || (await hash(bytes)) !== sha256) throw new Error(`${url} is not the file of version ${version}`);
+  const headers = new Headers(response.headers);
+  for (const name of ["content-encoding", "content-length", "transfer-encoding"]) headers.delete(name);
+  await cache.put(url, new Response(bytes, { headers }));
+}
+
+self.addEventListener("activate", (event) => event.waitUntil((async () => {
+  for (const name of await caches.keys()) {
+    if (name.startsWith("gossamer-app-") && name !== CACHE) await caches.delete(name);
+  }
+  await self.clients.claim();
+})()));
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.method !== "GET" || request.headers.has("range")) return;
+  const url = new URL(request.url);
+  if (url.origin !== location.origin) return;
+  url.search = url.hash = "";
+  const key = url.href === self.registration.scope ? home : url.href;
+  if (hashes.has(key)) event.respondWith(answer(key, request));
+});
+
+async function answer(key, request) {
+  const cache = !unwanted && (await caches.has(CACHE)) ? await caches.open(CACHE) : undefined;
+  return (await cache?.match(key)) ?? fetch(request);
+}
+
+// The page asks how much of itself is here, whole; or says that it is to be kept no longer.
+self.addEventListener("message", (event) => {
+  if (event.data?.type === "forget") unwanted = true;
+  if (event.data?.type === "verify") event.waitUntil(verify().then((state) => event.ports[0]?.postMessage(state)));
+});
+
+async function verify() {
+  let [verified, bytes] = [0, 0];
+  const cache = (await caches.has(CACHE)) ? await caches.open(CACHE) : undefined;
+  for (const [url, sha256] of hashes) {
+    const body = await (await cache?.match(url))?.arrayBuffer();
+    if (!body || (await hash(body)) !== sha256) continue;
+    verified++;
+    bytes += body.byteLength;
+  }
+  return { version, files: hashes.size, verified, bytes };
+}
+
+async function hash(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
