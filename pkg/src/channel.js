@@ -23,7 +23,7 @@ export class Channel {
     port.listen((message) => this.#receive(message));
   }
 
-  /** Calls `method` of the other end. Rejects with the signal's reason as soon as it aborts. */
+  /** Calls `method` of the other end. Rejects with the signal's reason once the other end has stopped because of it. */
   call(method, params, { signal, onEvent, transfer = [] } = {}) {
     if (this.#broken) return Promise.reject(this.#broken);
     if (signal?.aborted) return Promise.reject(signal.reason);

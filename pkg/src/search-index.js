@@ -2,7 +2,7 @@
 
 import { Channel, loopback, portOf } from "./channel.js";
 import { batches, packDocument, unpackMetadata } from "./documents.js";
-import { SearchError, asSearchError, invalid, packError } from "./errors.js";
+import { SearchError, asSearchError, invalid } from "./errors.js";
 
 const EVENTS = ["change", "devicelost", "storage"];
 const BACKENDS = ["auto", "webgpu", "cpu"];
@@ -19,15 +19,13 @@ export function defineIndex(platform) {
     #stop;
     #info;
     #listeners = new Map(EVENTS.map((event) => [event, new Set()]));
-    #texts;
     #closed;
 
-    constructor(secret, { channel, stop, info, texts }) {
+    constructor(secret, { channel, stop, info }) {
       if (secret !== key) throw new TypeError("use Index.open()");
       this.#channel = channel;
       this.#stop = stop;
       this.#info = Object.freeze(info);
-      this.#texts = texts;
       channel.onNotice = (name, data) => this.#tell(name, data);
     }
 
@@ -234,7 +232,7 @@ export function defineIndex(platform) {
       text: async (id) => (await text(id)) ?? undefined,
       storage: ({ method, args }) => adapter[method]?.(...args),
     };
-    const { channel, stop, works } = await start({ worker, answers, adapter });
+    const { channel, stop, works } = await start({ worker, answers });
     try {
       const described = embedder && {
         model: embedder.model, dimensions: embedder.dimensions, maxTokens: embedder.maxTokens, batch: embedder.batch, codec: embedder.codec,
@@ -250,7 +248,7 @@ export function defineIndex(platform) {
         version: facts.version, model: facts.model, backend: facts.backend, selfTest: facts.selfTest ?? undefined,
         rejected: facts.rejected, persistence, worker: works,
       };
-      return new platform.Index(key, { channel, stop, info, texts: text });
+      return new platform.Index(key, { channel, stop, info });
     } catch (error) {
       await channel.call("close").catch(() => {});
       stop();
@@ -259,8 +257,7 @@ export function defineIndex(platform) {
   }
 
   /** Starts the service: in a worker if that is wanted and goes, otherwise on this thread. */
-  async function start({ worker = true, answers = {}, adapter }) {
-    if (adapter?.lock === undefined) delete answers.lock;
+  async function start({ worker = true, answers = {} }) {
     if (worker !== false && (typeof worker === "function" || platform.canWork?.())) {
       const started = await startWorker(typeof worker === "function" ? worker : platform.worker, answers);
       if (started) return started;
@@ -404,5 +401,3 @@ async function collect(source) {
   if (!(stream instanceof ReadableStream)) throw invalid("import() takes a ReadableStream, a Blob, or a Uint8Array.");
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
-
-export { SearchError, packError };

@@ -209,7 +209,7 @@ class Service {
       return await done;
     } catch (thrown) {
       const error = asSearchError(thrown);
-      // A failure of the application's own function is told in its words and with its code.
+      // Whether the application's own function may succeed later, only the application knows.
       if (this.#hostError && ["embedder-failed", "storage-failed"].includes(error.code)) {
         error.retryable = this.#hostError.retryable;
       }
