@@ -360,10 +360,9 @@ function resultOf({ hits, eligible, shortfall, leftOut, stage, ...stats }) {
   return Object.fromEntries(Object.entries(result).filter(([, value]) => value !== undefined));
 }
 
-function hitOf({ id, utf16, bytes: [byteStart, byteEnd] = [0, 0], marks = [], metadata, ...hit }) {
-  const [start, end] = utf16 ?? [hit.start, hit.end];
+function hitOf({ utf16: [start, end], bytes: [byteStart, byteEnd], marks, metadata, ...hit }) {
   return {
-    document: id, ...hit, start, end, bytes: { start: byteStart, end: byteEnd },
+    ...hit, start, end, bytes: { start: byteStart, end: byteEnd },
     marks: marks.map(([start, end]) => ({ start, end })), metadata: unpackMetadata(metadata),
   };
 }

@@ -115,7 +115,7 @@ class Service {
   }
 
   search({ query, options }, { signal }) {
-    return this.#soon(signal, () => this.#engine.search(query, this.#engine.searchStream ? options : options.k));
+    return this.#soon(signal, () => this.#engine.search(query, options));
   }
 
   /** Emits the answers of every stage but the last, with which it ends. */
@@ -224,7 +224,13 @@ class Service {
   /** Reads, and is done when the signal aborts: what the engine still embeds, it does for nobody. */
   #soon(signal, work) {
     const stopped = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
-    return Promise.race([this.#read(work), stopped]);
+    const found = this.#read(work).catch(async (error) => {
+      if (error.code !== "superseded") throw error;
+      // Another tab has moved on so far that pages are gone: its newest generation has all.
+      await this.#read(() => this.#engine.refresh());
+      return this.#read(work);
+    });
+    return Promise.race([found, stopped]);
   }
 
   #alone(work) {

@@ -11,6 +11,7 @@ use super::reporting::{Counting, Progress, Reporting};
 use super::shapes::{AddedOut, DocumentIn, DocumentOut, FailureOut, GotOut, plain, read};
 use super::storage::Storage;
 use crate::index::{Added, Document, Error, Index, Texts, WriterOptions};
+use crate::search::Filter;
 
 #[wasm_bindgen]
 impl Engine {
@@ -36,6 +37,20 @@ impl Engine {
     pub async fn remove(&self, ids: JsValue) -> Result<usize, JsValue> {
         let ids: Vec<String> = read("ids", ids)?;
         let (index, model) = (self.index()?, self.model()?);
+        remove(&index, &model, &ids).await.map_err(thrown)
+    }
+
+    /// Removes the documents whose metadata pass a filter, written as in a search, and commits. Resolves with how
+    /// many there were.
+    #[wasm_bindgen(js_name = removeWhere)]
+    pub async fn remove_where(&self, filter: JsValue) -> Result<usize, JsValue> {
+        let filter: serde_json::Value = read("filter", filter)?;
+        let filter = Filter::from_value(&filter).map_err(|e| thrown(Error::from(e)))?;
+        let (index, model) = (self.index()?, self.model()?);
+        index.refresh().await.map_err(thrown)?;
+        let listed = index.snapshot().list().await.map_err(thrown)?;
+        let passing = listed.into_iter().filter(|d| filter.passes(&d.metadata));
+        let ids: Vec<String> = passing.map(|d| d.id).collect();
         remove(&index, &model, &ids).await.map_err(thrown)
     }
 

@@ -41,6 +41,39 @@ test("what is added is found, read back as it was, replaced by id and removed", 
   await assert.rejects(index.search("bees"), code("closed"));
 });
 
+test("filters, words, pages, groups and stages are as they are asked for", async () => {
+  const index = await fresh();
+  await index.add([...notes, ...many(40)]);
+  const ids = ({ hits }) => hits.map(({ document }) => document);
+  assert.deepEqual(ids(await index.search("bees", { k: 5, filter: { year: { gte: 2000 } } })), ["rent"]);
+  assert.deepEqual(ids(await index.search("bees", { k: 5, filter: { tags: { has: "animals" } } })), ["bees"]);
+  const words = await index.search("dough", { mode: "keyword" });
+  assert.deepEqual(ids(words), ["bread"]);
+  assert.equal(words.stats.recomputed, 0);
+  const { text, marks } = words.hits[0];
+  assert.ok(marks.some(({ start, end }) => /dough/.test(text.slice(start, end))));
+  const [all, first, second] = await Promise.all([{ k: 8 }, { k: 4 }, { k: 4, offset: 4 }].map((o) => index.search("note about topic3", { ...o, recall: 1 })));
+  assert.deepEqual([...ids(first), ...ids(second)], ids(all));
+  const stages = [];
+  for await (const stage of index.searchStream("where do bees dance", { k: 2 })) stages.push(stage);
+  assert.equal(stages.at(-1).stage, "exact");
+  assert.deepEqual(stages.at(-1).hits, (await index.search("where do bees dance", { k: 2 })).hits);
+  assert.ok(stages.length > 1 && stages.every(({ stage }, i) => (stage === "exact") === (i === stages.length - 1)));
+  for await (const { stage } of index.searchStream("bees")) {
+    assert.notEqual(stage, "exact");
+    break;
+  }
+  const near = await index.similar("n3", { k: 3 });
+  assert.ok(ids(near).length === 3 && !ids(near).includes("n3"));
+  await assert.rejects(index.search("bees", { filter: { year: { near: 3 } } }), code("invalid-filter"));
+  await assert.rejects(index.search("bees", { filter: 7 }), code("invalid-filter"));
+  await assert.rejects(index.search("bees", { mode: "magic" }), code("invalid-argument"));
+  await assert.rejects(index.search("bees", { signal: AbortSignal.abort(new Error("no")) }), /no/);
+  assert.equal(await index.remove({ filter: { year: { exists: true } } }), 2);
+  assert.deepEqual(ids(await index.search("rent", { k: 1, mode: "keyword" })), []);
+  await index.close();
+});
+
 test("a folder is opened again by another handle, in a worker thread, without embedding anything anew", async () => {
   const name = path.join(folder, "notes");
   const first = await Index.open({ name, embedder: words });
