@@ -98,8 +98,8 @@ async function offlineState(state) {
 }
 
 function show({ stats: now, documents }) {
-  for (const { id, title, chunks } of documents.sort((a, b) => a.id.localeCompare(b.id))) {
-    documentsView.show({ id, name: title || id, state: "done", chunks });
+  for (const { id, chunks } of documents.sort((a, b) => a.id.localeCompare(b.id))) {
+    documentsView.show({ id, name: id.split("/").pop(), state: "done", chunks });
   }
   filters.offer(documents);
   library.know(documents);
@@ -130,7 +130,7 @@ function setView() {
   byId("dropzone").classList.toggle("slim", busy);
   library.show(filled);
   const sampled = library.samples > 0;
-  if (offered && !answering && (!busy || sampled)) samples.suggest(offered, { chosen: askSample, filled });
+  if (offered && !answering && !importer.busy && (!busy || sampled)) samples.suggest(offered, { chosen: askSample, filled });
   else byId("suggestions").hidden = true;
 }
 

@@ -81,7 +81,7 @@ export function inState(state) {
   return [...new Set([...drawn, ...[...changed.values()].filter((item) => item.state === state).map(({ id }) => id)])];
 }
 
-function makeRow({ id, name }) {
+function makeRow({ id, name, state }) {
   const bar = element("progress", { "aria-label": `Progress of ${name}` });
   const status = element("span", { class: "file-status" });
   const button = (kind, label, shape, act) => element("button", { type: "button", class: `file-button file-${kind}`, "aria-label": `${label} ${name}`, title: label, onclick: () => act(id) }, icon(shape));
@@ -89,7 +89,7 @@ function makeRow({ id, name }) {
   const retry = button("retry", "Retry", "retry", (id) => actions.retry(id));
   const remove = button("remove", "Remove", "cross", (id) => actions.remove(id));
   const folder = id.includes("/") ? id.slice(0, id.lastIndexOf("/")) : "";
-  const type = typeOf(name);
+  const type = typeOf(id);
   const title = element("span", { class: "file-name", title: id, text: name });
   const about = element("span", { class: "file-about" });
   about.append(element("span", { class: "file-type", text: type ? typeName(type) : "File" }));
@@ -97,6 +97,9 @@ function makeRow({ id, name }) {
   const node = element("li", { class: "file" },
     element("div", { class: "file-what" }, title, about), status,
     element("div", { class: "file-buttons" }, only, retry, remove), bar);
-  byId("files").append(node);
+  // What comes in stands above what is there, in its own order.
+  const list = byId("files");
+  if (state === "done") node.dataset.known = "";
+  list.insertBefore(node, state === "done" ? null : list.querySelector("[data-known]"));
   return { node, status, bar, retry, only, remove };
 }

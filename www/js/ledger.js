@@ -83,7 +83,7 @@ function runs({ info, role }) {
   if (!info) return section("Where it runs", element("p", { text: "The language model is not loaded yet." }));
   const { backend, selfTest, rejected, embeddedPassages, model } = info;
   return section("Where it runs", lines(
-    ["Processor", `${backend.kind === "gpu" ? "GPU" : "CPU"}: ${backend.name}${backend.software ? " (emulated)" : ""}`],
+    ["Processor", `${backend.kind === "gpu" ? `GPU: ${backend.name}` : backend.name}${backend.software ? " (emulated)" : ""}`],
     ["Self-test", `passed: lowest cosine to the reference vectors ${selfTest.toFixed(6)}`],
     ...rejected.map((why) => ["Not used", why]),
     ["Model", model],

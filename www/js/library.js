@@ -1,6 +1,6 @@
 // The documents panel: what comes in, what waits, what failed, what is there; the bar for everything.
 
-import { announce, byId } from "./dom.js";
+import { announce, byId, pause } from "./dom.js";
 import * as documentsView from "./documents-view.js";
 import * as format from "./format.js";
 import * as honesty from "./honesty.js";
@@ -9,6 +9,9 @@ import { accepted } from "./kinds.js";
 import * as notice from "./notice.js";
 import { isSample } from "./samples.js";
 import * as tabs from "./tabs.js";
+
+/** Files taken in at once: a folder of thousands must not hold up the page. */
+const SLICE = 50;
 
 export class Library {
   #host;
@@ -50,20 +53,21 @@ export class Library {
     honesty.askToPersist();
     // Of two files of one path the later one counts.
     const items = [...new Map(files.map(({ file, path }) => [path, { id: path, name: path.split("/").pop(), file, state: "queued" }])).values()];
-    for (const item of items) this.#failed.delete(item.id);
-    if (tabs.role === "writer") {
-      // Kept first, so that nothing that is shown can be lost.
-      for (const item of items) documentsView.show(item);
+    for (let from = 0; from < items.length; from += SLICE) {
+      const slice = items.slice(from, from + SLICE);
+      for (const item of slice) {
+        this.#failed.delete(item.id);
+        documentsView.show(item);
+      }
+      // Kept before anything is done with them, so that nothing is lost on the way.
+      await this.#host.queue.put(slice);
+      if (tabs.role === "writer") this.#host.importer.add(slice);
       this.#host.view();
-      await this.#host.queue.put(items);
-      this.#host.importer.add(items);
-    } else {
-      for (const item of items) documentsView.show(item);
-      await this.#host.queue.put(items);
-      tabs.tell({ type: "queued" });
-      announce(`${format.plural(items.length, "file")} handed to the tab that adds documents`);
+      await pause();
     }
-    this.#host.view();
+    if (tabs.role === "writer") return;
+    tabs.tell({ type: "queued" });
+    announce(`${format.plural(items.length, "file")} handed to the tab that adds documents`);
   }
 
   /** Goes on with what waits from before. Whether anything does. */
