@@ -6,10 +6,11 @@
 
 mod words;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use gossamer::index::{Error, Index, SearchOptions, Writer, WriterOptions};
-use gossamer::store::{self, Fault, Plan};
+use gossamer::index::{Error, Index, Mode, SearchOptions, Writer, WriterOptions};
+use gossamer::store::{self, Fault, Plan, Store};
 use pollster::block_on;
 use words::{Lines, Words, config, document, random};
 
@@ -218,6 +219,122 @@ fn after_a_failed_call_the_same_writer_goes_on_and_loses_nothing() {
     }
     println!("{failures} failed calls, nothing lost");
     assert!(failures > wanted() / 10);
+}
+
+/// A store in which something happens at the last moment before a manifest is swapped.
+struct Meanwhile<F> {
+    disk: Fault,
+    happens: RefCell<Option<F>>,
+}
+
+impl<F: AsyncFnOnce()> Store for Meanwhile<F> {
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, store::Error> {
+        self.disk.get(name).await
+    }
+
+    async fn put(&self, name: &str, bytes: &[u8]) -> Result<(), store::Error> {
+        self.disk.put(name, bytes).await
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), store::Error> {
+        self.disk.delete(name).await
+    }
+
+    async fn list(&self) -> Result<Vec<String>, store::Error> {
+        self.disk.list().await
+    }
+
+    async fn swap(&self, generation: u64, manifest: &[u8]) -> Result<(), store::Error> {
+        let happens = self.happens.borrow_mut().take();
+        if let Some(happens) = happens {
+            happens().await;
+        }
+        self.disk.swap(generation, manifest).await
+    }
+
+    async fn manifests(&self) -> Result<Vec<(u64, Vec<u8>)>, store::Error> {
+        self.disk.manifests().await
+    }
+}
+
+#[test]
+fn a_writer_that_only_seemed_dead_cannot_commit_blocks_that_its_heir_has_removed() {
+    block_on(async {
+        let disk = Fault::default();
+        let words = Words::new();
+        let index = Index::create(disk.clone(), config()).await.unwrap();
+        let mut first = index.writer(WriterOptions::default()).await.unwrap();
+        add(&mut first, &words, 0..3).await.unwrap();
+        first.commit(&words).await.unwrap();
+        drop(first);
+        let heir = async || {
+            // Takes over while the blocks lie there uncommitted, and commits nothing.
+            let other = Index::open(disk.clone()).await.unwrap();
+            drop(other.writer(WriterOptions::default()).await.unwrap());
+        };
+        let slow = Meanwhile {
+            disk: disk.clone(),
+            happens: RefCell::new(None),
+        };
+        let index = Index::open(slow).await.unwrap();
+        let mut sleeper = index.writer(WriterOptions::default()).await.unwrap();
+        for i in 3..6 {
+            let document = document(&format!("d{i}"), &format!("w{i} w1 w2"));
+            sleeper.add(&words, &Lines, document).await.unwrap();
+        }
+        index.store().happens.replace(Some(heir));
+        let late = sleeper.commit(&words).await;
+        assert!(
+            matches!(late, Err(Error::Store(store::Error::Locked { .. }))),
+            "{late:?}"
+        );
+        let left = content(&Index::open(disk.clone()).await.unwrap()).await;
+        assert_eq!(left.into_keys().collect::<Vec<_>>(), ["d0", "d1", "d2"]);
+    });
+}
+
+#[test]
+fn a_reader_does_not_take_a_segment_for_another_of_the_same_number() {
+    block_on(async {
+        let disk = Fault::default();
+        let words = Words::new();
+        let index = Index::create(disk.clone(), config()).await.unwrap();
+        let mut writer = index.writer(WriterOptions::default()).await.unwrap();
+        let reader = Index::open(disk.clone()).await.unwrap();
+        add(&mut writer, &words, 0..3).await.unwrap();
+        // The commit reports failure after its manifest is in place: a reader sees it, the writer does it again.
+        for error_at in 0..60 {
+            disk.replan(Plan {
+                seed: error_at,
+                error_at: Some(error_at),
+                ..Plan::default()
+            });
+            let failed = writer.commit(&words).await.is_err();
+            disk.replan(Plan::default());
+            reader.refresh().await.unwrap();
+            let from = 3 + 2 * error_at as usize;
+            add(&mut writer, &words, from..from + 2).await.unwrap();
+            if failed {
+                writer.commit(&words).await.unwrap();
+            }
+            reader.refresh().await.unwrap();
+            let snapshot = reader.snapshot();
+            let ids = snapshot.ids().await.unwrap();
+            assert_eq!(snapshot.documents(), ids.len());
+            for id in ids {
+                let options = SearchOptions {
+                    k: 1,
+                    recall: 1.0,
+                    mode: Mode::Semantic,
+                    ..SearchOptions::default()
+                };
+                let question = format!("w{} w1 w2", &id[1..]);
+                let found = snapshot.search(&words, &question, &options).await.unwrap();
+                assert_eq!(found.stats.damaged, 0);
+                assert_eq!(found.hits[0].document, id, "after call {error_at} failed");
+            }
+        }
+    });
 }
 
 async fn add(

@@ -33,6 +33,12 @@ impl<'a, S: Store> Blocks<'a, S> {
         }
     }
 
+    /// A number for the segment that they make up: one that no segment ever had, even in a commit that failed
+    /// after it was visible. What is remembered of a segment may be filed under it.
+    pub(crate) fn segment_number(&self) -> u64 {
+        self.generation
+    }
+
     /// The generation, and the names of all blocks that were tried to put.
     pub(crate) fn done(self) -> (u64, Vec<String>) {
         (self.generation, self.names)

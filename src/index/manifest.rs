@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::model::ModelId;
+use crate::text::blocks::DEFLATE_MOST;
 
 /// The format this version writes, and the newest it reads.
 pub const FORMAT: u32 = 1;
@@ -27,7 +28,7 @@ pub(crate) struct Manifest {
     pub frame: Vec<u8>,
     /// Whether the text is kept in the index.
     pub keeps_text: bool,
-    /// Number of the next segment.
+    /// More than the number of any segment so far.
     pub next_segment: u64,
     /// Oldest first.
     pub segments: Vec<SegmentInfo>,
@@ -152,6 +153,34 @@ impl Manifest {
     }
 }
 
+impl Page {
+    /// Whether so much fits into the block. What is lost with a page takes memory in proportion to what the
+    /// manifest says it held, so a manifest must not say more than its blocks can pay for.
+    fn check(&self) -> Result<(), Error> {
+        let len = u64::from(self.block.len);
+        let fits = match self.holds {
+            // A hash each.
+            Holds::Documents { documents } => (1..=len / 8).contains(&u64::from(documents)),
+            // Two bytes and two bits at the least.
+            Holds::Table {
+                documents, chunks, ..
+            } => (1..=len / 2).contains(&u64::from(documents)) && u64::from(chunks) <= 4 * len,
+            Holds::Codes { chunks } => (1..=len).contains(&u64::from(chunks)),
+            Holds::Text { bytes, .. } => {
+                (1..=len.saturating_mul(DEFLATE_MOST as u64)).contains(&bytes)
+            }
+            Holds::Graph => len > 0,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(Error::damaged(
+            "the manifest",
+            "a page that cannot hold what it is said to",
+        ))
+    }
+}
+
 impl SegmentInfo {
     /// The numbers of the removed documents.
     pub(crate) fn removed(&self) -> impl Iterator<Item = u32> {
@@ -186,6 +215,7 @@ impl SegmentInfo {
         let (mut documents, mut tabled, mut chunks, mut coded) = (0u64, 0u64, 0u64, 0u64);
         let (mut text, mut bytes) = (0u128, 0u128);
         for page in &self.pages {
+            page.check()?;
             match page.holds {
                 Holds::Documents { documents: n } => documents += u64::from(n),
                 Holds::Table {
@@ -228,5 +258,82 @@ impl SegmentInfo {
             return Err(damaged("removed documents that never were"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(pages: Vec<Page>, counts: (u32, u32, u64)) -> Result<Manifest, Error> {
+        let manifest = Manifest {
+            generation: 1,
+            model: ModelId {
+                name: "m".into(),
+                sha256: [0; 32],
+            },
+            codec: [0; 32],
+            codec_block: None,
+            frame: Vec::new(),
+            keeps_text: true,
+            next_segment: 1,
+            segments: vec![SegmentInfo {
+                number: 0,
+                documents: counts.0,
+                chunks: counts.1,
+                text_bytes: counts.2,
+                pages,
+                removed: Vec::new(),
+                removed_chunks: 0,
+            }],
+        };
+        Manifest::decode(&manifest.encode()?)
+    }
+
+    fn page(len: u32, holds: Holds) -> Page {
+        let (generation, number, crc) = (1, 0, 0);
+        let block = Block {
+            generation,
+            number,
+            len,
+            crc,
+        };
+        Page { block, holds }
+    }
+
+    #[test]
+    fn a_manifest_cannot_promise_more_than_its_blocks_can_hold() {
+        let pages = |documents, chunks, bytes, [d, t, c, x]: [u32; 4]| {
+            vec![
+                page(d, Holds::Documents { documents }),
+                page(
+                    t,
+                    Holds::Table {
+                        documents,
+                        chunks,
+                        bytes,
+                    },
+                ),
+                page(c, Holds::Codes { chunks }),
+                page(x, Holds::Text { bytes, utf16: 1 }),
+            ]
+        };
+        let of = |documents, chunks, bytes, lens| {
+            let counts = (documents, chunks, bytes);
+            manifest(pages(documents, chunks, bytes, lens), counts)
+        };
+        assert!(of(2, 8, 99, [16, 4, 168, 9]).is_ok());
+        // Each block a byte too short, or as good as empty.
+        for lens in [
+            [15, 4, 168, 9],
+            [16, 1, 168, 9],
+            [16, 4, 7, 9],
+            [16, 4, 168, 0],
+        ] {
+            assert!(of(2, 8, 99, lens).is_err(), "{lens:?}");
+        }
+        assert!(of(u32::MAX, u32::MAX, 1 << 50, [99; 4]).is_err());
+        // Chunks without a document to be in.
+        assert!(of(0, 8, 99, [16, 4, 168, 9]).is_err());
     }
 }

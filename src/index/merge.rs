@@ -199,8 +199,8 @@ impl<S: Store> Writer<S> {
             .segments
             .retain(|info| !numbers.contains(&info.number));
         if builder.documents() > 0 {
-            let number = manifest.next_segment;
-            manifest.next_segment += 1;
+            let number = blocks.segment_number();
+            manifest.next_segment = number + 1;
             let graph = self.graph(&codes)?;
             manifest.segments.push(
                 builder

@@ -109,6 +109,7 @@ impl<S> Inner<S> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if state.manifest.generation > current.manifest.generation {
             let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+            shown.retain(|state| state.strong_count() > 0);
             shown.push(Arc::downgrade(&state));
             *current = state;
         }
@@ -257,10 +258,15 @@ async fn open_newest<S: Store>(
 
 /// The newest manifest that is whole, and why a newer one was passed over.
 async fn newest<S: Store>(store: &S) -> Result<Option<(Manifest, Option<String>)>, Error> {
+    newest_of(&store.manifests().await?)
+}
+
+/// The same of manifests that were read already.
+fn newest_of(stored: &[(u64, Vec<u8>)]) -> Result<Option<(Manifest, Option<String>)>, Error> {
     let mut passed = None;
-    for (generation, bytes) in store.manifests().await? {
-        match Manifest::decode(&bytes) {
-            Ok(manifest) if manifest.generation == generation => {
+    for (generation, bytes) in stored {
+        match Manifest::decode(bytes) {
+            Ok(manifest) if manifest.generation == *generation => {
                 return Ok(Some((manifest, passed.map(|e: Error| e.to_string()))));
             }
             Ok(_) => {

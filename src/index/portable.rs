@@ -21,6 +21,14 @@ pub trait Ranges {
     async fn size(&self) -> Result<u64, store::Error>;
     /// The bytes of a range that lies within `len`.
     async fn read(&self, range: Range<u64>) -> Result<Vec<u8>, store::Error>;
+    /// The bytes of several ranges, in their order. Sources with a round trip to pay ask for all at once.
+    async fn read_all(&self, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>, store::Error> {
+        let mut parts = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            parts.push(self.read(range.clone()).await?);
+        }
+        Ok(parts)
+    }
 }
 
 impl Ranges for &[u8] {
@@ -30,10 +38,7 @@ impl Ranges for &[u8] {
 
     async fn read(&self, range: Range<u64>) -> Result<Vec<u8>, store::Error> {
         let bytes = self.get(range.start as usize..range.end as usize);
-        bytes.map(<[u8]>::to_vec).ok_or_else(|| store::Error::Io {
-            doing: "reading an export".into(),
-            why: "it is shorter than it says".into(),
-        })
+        bytes.map(<[u8]>::to_vec).ok_or_else(short)
     }
 }
 
@@ -95,6 +100,11 @@ impl<R: Ranges> Archive<R> {
             blocks,
         })
     }
+
+    /// Where it is read from.
+    pub fn ranges(&self) -> &R {
+        &self.ranges
+    }
 }
 
 impl<R: Ranges> Store for Archive<R> {
@@ -105,12 +115,40 @@ impl<R: Ranges> Store for Archive<R> {
         }
     }
 
+    /// Blocks that lie next to each other are read together.
+    async fn get_all(&self, names: &[String]) -> Result<Vec<Option<Vec<u8>>>, store::Error> {
+        let mut wanted: Vec<(usize, &Range<u64>)> = names
+            .iter()
+            .enumerate()
+            .filter_map(|(i, name)| Some((i, self.blocks.get(name)?)))
+            .collect();
+        wanted.sort_unstable_by_key(|(_, range)| range.start);
+        let mut runs: Vec<Range<u64>> = Vec::new();
+        for (_, range) in &wanted {
+            match runs.last_mut() {
+                Some(run) if run.end == range.start => run.end = range.end,
+                _ => runs.push((*range).clone()),
+            }
+        }
+        let parts = self.ranges.read_all(&runs).await?;
+        let mut found = vec![None; names.len()];
+        for (i, range) in wanted {
+            let run = runs.partition_point(|run| run.end < range.end);
+            let part = runs.get(run).zip(parts.get(run)).and_then(|(run, part)| {
+                let from = (range.start - run.start) as usize;
+                part.get(from..from + (range.end - range.start) as usize)
+            });
+            found[i] = Some(part.ok_or_else(short)?.to_vec());
+        }
+        Ok(found)
+    }
+
     async fn put(&self, _: &str, _: &[u8]) -> Result<(), store::Error> {
-        Err(read_only())
+        Err(store::Error::ReadOnly)
     }
 
     async fn delete(&self, _: &str) -> Result<(), store::Error> {
-        Err(read_only())
+        Err(store::Error::ReadOnly)
     }
 
     async fn list(&self) -> Result<Vec<String>, store::Error> {
@@ -118,7 +156,7 @@ impl<R: Ranges> Store for Archive<R> {
     }
 
     async fn swap(&self, _: u64, _: &[u8]) -> Result<(), store::Error> {
-        Err(read_only())
+        Err(store::Error::ReadOnly)
     }
 
     async fn manifests(&self) -> Result<Vec<(u64, Vec<u8>)>, store::Error> {
@@ -126,14 +164,14 @@ impl<R: Ranges> Store for Archive<R> {
     }
 
     async fn lock(&self) -> Result<(), store::Error> {
-        Err(read_only())
+        Err(store::Error::ReadOnly)
     }
 }
 
-fn read_only() -> store::Error {
+fn short() -> store::Error {
     store::Error::Io {
-        doing: "writing".into(),
-        why: "an exported index can only be read: import it first".into(),
+        doing: "reading an export".into(),
+        why: "it is shorter than it says".into(),
     }
 }
 
@@ -201,11 +239,21 @@ async fn fill<S: Store, R: Ranges>(
     if !store.manifests().await?.is_empty() {
         return Err(Error::Exists);
     }
-    for name in names {
-        if let Some(bytes) = archive.get(name).await? {
-            store.put(name, &bytes).await?;
+    let filled = async {
+        for name in names {
+            if let Some(bytes) = archive.get(name).await? {
+                store.put(name, &bytes).await?;
+            }
+        }
+        store.swap(generation, manifest).await
+    };
+    let filled = filled.await;
+    // A store that is full must not stay full of half an import. A swap that failed may be visible all the
+    // same: then everything stays.
+    if filled.is_err() && store.manifests().await.is_ok_and(|m| m.is_empty()) {
+        for name in names {
+            let _ = store.delete(name).await;
         }
     }
-    store.swap(generation, manifest).await?;
-    Ok(())
+    Ok(filled?)
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::Error;
 use super::documents::{self, Entry};
-use super::manifest::{Block, Holds, SegmentInfo};
+use super::manifest::{Block, Holds, Page, SegmentInfo};
 use super::table::{self, Table};
 use crate::codec::{Coder, Codes};
 use crate::graph::Graph;
@@ -66,11 +66,34 @@ pub(crate) async fn fetch<S: Store>(
     store: &S,
     block: &Block,
 ) -> Result<Result<Vec<u8>, &'static str>, Error> {
-    Ok(match store.get(&block.name()).await? {
+    Ok(checked(block, store.get(&block.name()).await?))
+}
+
+fn checked(block: &Block, bytes: Option<Vec<u8>>) -> Result<Vec<u8>, &'static str> {
+    match bytes {
         None => Err(MISSING),
         Some(bytes) if block.matches(&bytes) => Ok(bytes),
         Some(_) => Err("its checksum does not match"),
-    })
+    }
+}
+
+/// Blocks read at once while a segment is opened: about 1.5 MB.
+const TOGETHER: usize = 32;
+
+/// Reads the blocks of `pages` and calls `each` with every page and its bytes, in order.
+async fn fetch_each<S: Store>(
+    store: &S,
+    pages: &[&Page],
+    mut each: impl FnMut(&Page, Result<Vec<u8>, &'static str>),
+) -> Result<(), Error> {
+    for pages in pages.chunks(TOGETHER) {
+        let names: Vec<String> = pages.iter().map(|page| page.block.name()).collect();
+        let read = store.get_all(&names).await?;
+        for (page, bytes) in pages.iter().zip(read) {
+            each(page, checked(&page.block, bytes));
+        }
+    }
+    Ok(())
 }
 
 impl Segment {
@@ -90,8 +113,7 @@ impl Segment {
             text_pages: Vec::new(),
         };
         let (mut entries, mut text) = (0, 0);
-        let mut lost_codes = Vec::new();
-        let mut graph = None;
+        let mut hot = Vec::new();
         for page in &info.pages {
             let block = page.block;
             match page.holds {
@@ -110,46 +132,16 @@ impl Segment {
                     });
                     text += bytes;
                 }
-                Holds::Table {
-                    documents,
-                    chunks,
-                    bytes,
-                } => {
-                    let first = segment.table.documents() as u32;
-                    let read = fetch(store, &block).await?.and_then(|page| {
-                        table::decode(&page, documents, chunks, bytes, &mut segment.table)
-                            .map_err(|_| "it does not decode")
-                    });
-                    if let Err(why) = read {
-                        segment.table.push_lost(documents, chunks, bytes);
-                        segment.damage.push(Damage {
-                            block,
-                            part: "chunk table",
-                            why,
-                            documents: first..first + documents,
-                        });
-                    }
-                }
-                Holds::Codes { chunks } => {
-                    let first = segment.codes.len() as u32;
-                    let read = fetch(store, &block).await?.and_then(|page| {
-                        let codes = coder.load(&page).map_err(|_| "it does not decode")?;
-                        if codes.len() != chunks as usize {
-                            return Err("it holds another number of codes");
-                        }
-                        segment
-                            .codes
-                            .append(&codes)
-                            .map_err(|_| "it is of another codec")
-                    });
-                    if let Err(why) = read {
-                        segment.codes.push_blank(chunks as usize);
-                        lost_codes.push((block, why, first..first + chunks));
-                    }
-                }
-                Holds::Graph => graph = Some(block),
+                Holds::Table { .. } | Holds::Codes { .. } | Holds::Graph => hot.push(page),
             }
         }
+        let mut lost_codes = Vec::new();
+        let mut graph = None;
+        fetch_each(store, &hot, |page, read| {
+            let lost = segment.take(coder, page, read, &mut graph);
+            lost_codes.extend(lost);
+        })
+        .await?;
         for (block, why, chunks) in lost_codes {
             let first = segment.table.document_of(chunks.start);
             let last = segment.table.document_of(chunks.end - 1);
@@ -160,8 +152,8 @@ impl Segment {
                 documents: first..last + 1,
             });
         }
-        if let Some(block) = graph {
-            let read = fetch(store, &block).await?.and_then(|bytes| {
+        if let Some((block, read)) = graph {
+            let read = read.and_then(|bytes| {
                 Graph::from_bytes(&bytes, segment.codes.len()).map_err(|_| "it does not decode")
             });
             match read {
@@ -176,6 +168,59 @@ impl Segment {
             }
         }
         Ok(segment)
+    }
+
+    /// Takes in a page of the table, the codes or the graph. Returns the chunks whose codes are lost.
+    fn take(
+        &mut self,
+        coder: &Coder,
+        page: &Page,
+        read: Result<Vec<u8>, &'static str>,
+        graph: &mut Option<(Block, Result<Vec<u8>, &'static str>)>,
+    ) -> Option<(Block, &'static str, Range<u32>)> {
+        let block = page.block;
+        match page.holds {
+            Holds::Table {
+                documents,
+                chunks,
+                bytes,
+            } => {
+                let first = self.table.documents() as u32;
+                let read = read.and_then(|page| {
+                    table::decode(&page, documents, chunks, bytes, &mut self.table)
+                        .map_err(|_| "it does not decode")
+                });
+                if let Err(why) = read {
+                    self.table.push_lost(documents, chunks, bytes);
+                    self.damage.push(Damage {
+                        block,
+                        part: "chunk table",
+                        why,
+                        documents: first..first + documents,
+                    });
+                }
+            }
+            Holds::Codes { chunks } => {
+                let first = self.codes.len() as u32;
+                let read = read.and_then(|page| {
+                    let codes = coder.load(&page).map_err(|_| "it does not decode")?;
+                    if codes.len() != chunks as usize {
+                        return Err("it holds another number of codes");
+                    }
+                    self.codes
+                        .append(&codes)
+                        .map_err(|_| "it is of another codec")
+                });
+                if let Err(why) = read {
+                    self.codes.push_blank(chunks as usize);
+                    return Some((block, why, first..first + chunks));
+                }
+            }
+            // It needs the number of all codes.
+            Holds::Graph => *graph = Some((block, read)),
+            Holds::Documents { .. } | Holds::Text { .. } => {}
+        }
+        None
     }
 
     /// Pages of documents: which documents, and the block.
@@ -214,8 +259,14 @@ impl Segment {
         })
     }
 
+    /// Blocks that a stretch of text lies in.
+    pub(crate) fn blocks_of(&self, range: Range<u64>) -> impl Iterator<Item = Block> {
+        let pages = &self.text_pages[self.pages_of(&range)];
+        pages.iter().map(|page| page.block)
+    }
+
     /// Text pages that a stretch of text lies in.
-    pub(crate) fn pages_of(&self, range: &Range<u64>) -> Range<usize> {
+    fn pages_of(&self, range: &Range<u64>) -> Range<usize> {
         let first = self.text_pages.partition_point(|p| p.end <= range.start);
         let last = self.text_pages.partition_point(|p| p.start < range.end);
         first..last.max(first)
@@ -294,6 +345,28 @@ pub(crate) struct Cache {
 const CACHED: usize = 32;
 
 impl Cache {
+    /// Fetches at once the pages that the next passages lie in, as far as they have room.
+    pub(crate) async fn prefetch<S: Store>(
+        &mut self,
+        store: &S,
+        blocks: impl Iterator<Item = Block>,
+    ) -> Result<(), Error> {
+        let mut missing: Vec<Block> = Vec::new();
+        for block in blocks {
+            let here = self.pages.iter().any(|(b, _)| *b == block) || missing.contains(&block);
+            if !here && missing.len() < CACHED {
+                missing.push(block);
+            }
+        }
+        let names: Vec<String> = missing.iter().map(Block::name).collect();
+        let read = store.get_all(&names).await?;
+        self.pages.truncate(CACHED - missing.len());
+        for (block, bytes) in missing.into_iter().zip(read) {
+            self.pages.push_front((block, checked(&block, bytes)));
+        }
+        Ok(())
+    }
+
     /// Makes sure that a page is here, or why it is not.
     async fn fetch<S: Store>(&mut self, store: &S, block: &Block) -> Result<(), Error> {
         if !self.pages.iter().any(|(b, _)| b == block) {

@@ -103,12 +103,13 @@ impl State {
         };
         let mut views = Vec::with_capacity(manifest.segments.len());
         for info in &manifest.segments {
+            // The same pages, too: older versions could give a number twice.
             let open = before.and_then(|state| {
-                let mut views = state.views.iter();
-                views.find(|view| view.segment.number == info.number)
+                let mut known = state.manifest.segments.iter().zip(&state.views);
+                known.find(|(known, _)| known.number == info.number && known.pages == info.pages)
             });
             let segment = match open {
-                Some(view) => Arc::clone(&view.segment),
+                Some((_, view)) => Arc::clone(&view.segment),
                 None => Arc::new(Segment::open(store, info, &coder).await?),
             };
             views.push(View::new(segment, info));

@@ -8,7 +8,7 @@ use super::documents::{Entry, Hash, hash};
 use super::manifest::{Block, Manifest};
 use super::snapshot::State;
 use super::table::Borders;
-use super::{Document, Error, Inner, newest, search};
+use super::{Document, Error, Inner, newest_of, search};
 use crate::codec::Codec;
 use crate::model::{Embedder, Role};
 use crate::store::Store;
@@ -128,14 +128,15 @@ impl<S: Store> Writer<S> {
 
     async fn prepare(&mut self) -> Result<(), Error> {
         let inner = Arc::clone(&self.inner);
-        let (manifest, recovered) = newest(&inner.store).await?.ok_or(Error::NoIndex)?;
+        // One look for both: what was committed between two would be overwritten.
+        let stored = inner.store.manifests().await?;
+        let (manifest, recovered) = newest_of(&stored)?.ok_or(Error::NoIndex)?;
+        self.newest = stored.first().map_or(0, |(generation, _)| *generation);
         if manifest.generation != self.base.manifest.generation {
             let state = State::open(&inner.store, manifest, &inner.codec, Some(&self.base)).await?;
             self.base = Arc::new(State { recovered, ..state });
             inner.show(Arc::clone(&self.base));
         }
-        let stored = inner.store.manifests().await?;
-        self.newest = stored.first().map_or(0, |(generation, _)| *generation);
         let snapshot = super::Snapshot::new(Arc::clone(&inner), Arc::clone(&self.base));
         let (places, lost) = (&mut self.places, &mut self.lost);
         snapshot
@@ -152,7 +153,43 @@ impl<S: Store> Writer<S> {
             })
             .await?;
         self.known = inner.store.list().await?.into_iter().collect();
-        self.collect().await
+        if self.garbage().await?.is_empty() {
+            return Ok(());
+        }
+        // Left by a dead writer, or being written by one that only seems dead. A new generation makes sure that
+        // it can no longer commit them; then they may go. They must go where the disk is too full for that.
+        match self.fence().await {
+            Ok(()) | Err(Error::Store(crate::store::Error::QuotaExceeded)) => self.collect().await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Commits what is there once more, under a new generation.
+    async fn fence(&mut self) -> Result<(), Error> {
+        let inner = Arc::clone(&self.inner);
+        let generation = self.next_generation().await?;
+        let mut manifest = self.base.manifest.clone();
+        manifest.generation = generation;
+        self.put_manifest(&manifest).await?;
+        let state = State::open(&inner.store, manifest, &inner.codec, Some(&self.base)).await?;
+        self.show(state);
+        Ok(())
+    }
+
+    /// Swaps the manifest. If that fails it may be visible all the same, which is remembered.
+    async fn put_manifest(&mut self, manifest: &Manifest) -> Result<(), Error> {
+        let bytes = manifest.encode()?;
+        let generation = manifest.generation;
+        self.failed.push((generation, crc32fast::hash(&bytes)));
+        Ok(self.inner.store.swap(generation, &bytes).await?)
+    }
+
+    /// Goes on from a generation that was committed.
+    fn show(&mut self, state: State) {
+        self.base = Arc::new(state);
+        self.newest = self.base.manifest.generation;
+        self.failed.clear();
+        self.inner.show(Arc::clone(&self.base));
     }
 
     /// Adds a document, or replaces the one of the same id. An unchanged document costs its hash.
@@ -381,8 +418,8 @@ impl<S: Store> Writer<S> {
             .segments
             .retain(|info| info.removed.len() < info.documents as usize);
         if builder.documents() > 0 {
-            let number = manifest.next_segment;
-            manifest.next_segment += 1;
+            let number = blocks.segment_number();
+            manifest.next_segment = number + 1;
             let segment = builder.finish(blocks, number, &codes, None).await?;
             manifest.segments.push(segment);
         }
@@ -416,10 +453,7 @@ impl<S: Store> Writer<S> {
         let swapped = match written {
             Ok(mut manifest) => {
                 manifest.generation = generation;
-                let bytes = manifest.encode()?;
-                self.failed.push((generation, crc32fast::hash(&bytes)));
-                let swapped = inner.store.swap(generation, &bytes).await;
-                swapped.map(|()| manifest).map_err(Error::from)
+                self.put_manifest(&manifest).await.map(|()| manifest)
             }
             Err(error) => Err(error),
         };
@@ -432,10 +466,7 @@ impl<S: Store> Writer<S> {
             }
         };
         let state = State::open(&inner.store, manifest, &inner.codec, Some(&self.base)).await?;
-        self.base = Arc::new(state);
-        self.newest = generation;
-        self.failed.clear();
-        inner.show(Arc::clone(&self.base));
+        self.show(state);
         // It is committed; what cannot be removed now is removed next time.
         let _ = self.collect().await;
         Ok(())
@@ -443,20 +474,24 @@ impl<S: Store> Writer<S> {
 
     /// Removes the blocks that neither the two newest generations nor a snapshot of this process needs.
     pub(super) async fn collect(&mut self) -> Result<(), Error> {
+        self.next_generation().await?;
+        for name in self.garbage().await? {
+            self.inner.store.delete(&name).await?;
+            self.known.remove(&name);
+        }
+        Ok(())
+    }
+
+    /// The blocks that nobody needs.
+    async fn garbage(&self) -> Result<Vec<String>, Error> {
         let in_use = self.inner.in_use();
         let mut needed: BTreeSet<String> = in_use.iter().map(Block::name).collect();
-        self.next_generation().await?;
         for (_, bytes) in self.inner.store.manifests().await? {
             if let Ok(manifest) = Manifest::decode(&bytes) {
                 needed.extend(manifest.blocks().map(|block| block.name()));
             }
         }
-        let garbage: Vec<String> = self.known.difference(&needed).cloned().collect();
-        for name in garbage {
-            self.inner.store.delete(&name).await?;
-            self.known.remove(&name);
-        }
-        Ok(())
+        Ok(self.known.difference(&needed).cloned().collect())
     }
 }
 

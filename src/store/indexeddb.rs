@@ -8,6 +8,7 @@
 
 mod connection;
 mod request;
+mod tabs;
 mod writer;
 
 use std::cell::RefCell;
@@ -23,19 +24,24 @@ use self::request::{Failure, finished, settled};
 use self::writer::Writer;
 use super::{Error, Store};
 
+pub(crate) use self::tabs::{Tabs, Word};
+pub use self::writer::Role;
+
 /// Largest generation an IndexedDB key (a double) names exactly.
 const MAX_GENERATION: u64 = 1 << 53;
 
 /// Blocks and manifests in one IndexedDB database of the page's origin.
 ///
-/// Works in pages and workers. Tabs compete for the writer's role; readers are free.
+/// Works in pages and workers. Tabs compete for the writer's role; readers are free. Every commit is announced
+/// to the other tabs.
 #[derive(Debug)]
 pub struct IndexedDb {
     name: String,
     /// Written once into a new database, so that a recreated one is not mistaken for this one.
     identity: String,
     connection: RefCell<Option<Rc<Connection>>>,
-    writer: Writer,
+    writer: Rc<Writer>,
+    tabs: Option<Tabs>,
 }
 
 impl IndexedDb {
@@ -55,12 +61,41 @@ impl IndexedDb {
     }
 
     fn with(name: &str, connection: Connection) -> Self {
+        let writer = Rc::new(Writer::default());
+        let role = Rc::downgrade(&writer);
+        let tabs = Tabs::join(name, move |word, answer| {
+            let Some(role) = role.upgrade() else {
+                return;
+            };
+            match word {
+                Word::Asking if role.is_held() => answer(Word::Writing),
+                Word::Writing => role.hear(),
+                Word::Asking | Word::Committed(_) => {}
+            }
+        });
         Self {
             name: name.to_owned(),
             identity: connection.identity().to_owned(),
             connection: RefCell::new(Some(Rc::new(connection))),
-            writer: Writer::default(),
+            writer,
+            tabs,
         }
+    }
+
+    /// Waits until this store has the writer's role, and keeps it for the next writer. A tab that does not
+    /// answer for `patience` seconds, because it is frozen or hangs, loses the role.
+    ///
+    /// [`Store::unlock`] gives it back.
+    pub async fn wait_for_role(&self, patience: u32) -> Result<(), Error> {
+        let waited = self.writer.wait(&self.name, self.tabs.as_ref(), patience);
+        let waited = waited.await;
+        waited.map_err(|f| f.into_error("waiting for the writer's role"))
+    }
+
+    /// Who has the writer's role now.
+    pub async fn role(&self) -> Result<Role, Error> {
+        let role = self.writer.role(&self.name).await;
+        role.map_err(|f| f.into_error("asking for the writer's role"))
     }
 
     /// Deletes the database `name` and everything in it; absent is fine. Other tabs that hold it open close
@@ -133,6 +168,20 @@ impl Store for IndexedDb {
         .await
     }
 
+    async fn get_all(&self, names: &[String]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        self.attempt("reading blocks", async |c: Rc<Connection>| {
+            let blocks = c.transaction(&[BLOCKS], Mode::Read)?.store(BLOCKS)?;
+            let requests = names.iter().map(|name| blocks.get(&name.into()));
+            let requests = requests.collect::<Result<Vec<_>, _>>()?;
+            let mut found = Vec::with_capacity(names.len());
+            for request in &requests {
+                found.push(bytes(&settled(request).await?));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     async fn put(&self, name: &str, block: &[u8]) -> Result<(), Error> {
         self.attempt("writing a block", async |c: Rc<Connection>| {
             let transaction = c.transaction(&[BLOCKS], Mode::Relaxed)?;
@@ -176,7 +225,12 @@ impl Store for IndexedDb {
                 why: format!("generation {generation} is beyond what IndexedDB can name"),
             });
         }
-        self.attempt("writing the manifest", async |c: Rc<Connection>| {
+        if self.writer.is_lost() {
+            return Err(Error::Locked {
+                owner: "a tab that took over".into(),
+            });
+        }
+        let swapped = self.attempt("writing the manifest", async |c: Rc<Connection>| {
             let transaction = c.transaction(&[BLOCKS, MANIFESTS], Mode::Strict)?;
             let manifests = transaction.store(MANIFESTS)?;
             // The keys first: a request behind a write that the quota refuses would hide the reason.
@@ -193,8 +247,12 @@ impl Store for IndexedDb {
                 manifests.delete(&old)?;
             }
             finished(&transaction).await
-        })
-        .await
+        });
+        swapped.await?;
+        if let Some(tabs) = &self.tabs {
+            tabs.say(Word::Committed(generation));
+        }
+        Ok(())
     }
 
     async fn manifests(&self) -> Result<Vec<(u64, Vec<u8>)>, Error> {

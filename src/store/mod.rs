@@ -22,7 +22,9 @@ pub use fault::{Fault, Plan};
 #[cfg(not(target_family = "wasm"))]
 pub use files::Files;
 #[cfg(all(target_family = "wasm", feature = "browser"))]
-pub use indexeddb::IndexedDb;
+pub use indexeddb::{IndexedDb, Role};
+#[cfg(all(target_family = "wasm", feature = "browser"))]
+pub(crate) use indexeddb::{Tabs, Word};
 pub use memory::Memory;
 
 /// A place for named immutable blocks and one manifest.
@@ -36,6 +38,15 @@ pub use memory::Memory;
 pub trait Store {
     /// Reads a block, or `None` if there is no such block.
     async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Error>;
+    /// Reads several blocks, in the order of their names. Stores where every read is a round trip make one of
+    /// them.
+    async fn get_all(&self, names: &[String]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        let mut blocks = Vec::with_capacity(names.len());
+        for name in names {
+            blocks.push(self.get(name).await?);
+        }
+        Ok(blocks)
+    }
     /// Writes a block. Names are never reused with other bytes.
     async fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Error>;
     /// Removes a block; absent is fine.

@@ -17,7 +17,7 @@ pub const PIECE: usize = 32 * 1024;
 /// Deflate level: 9 saves 0.1 % more for a sixth of the speed.
 const LEVEL: u8 = 6;
 /// Deflate gains less than this: 258 bytes from two bits, at best.
-const DEFLATE_MOST: usize = 1032;
+pub(crate) const DEFLATE_MOST: usize = 1032;
 
 /// Collects text for one page.
 #[derive(Debug, Default)]

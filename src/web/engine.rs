@@ -13,6 +13,7 @@ use super::model::Model;
 use super::own::{OwnEmbedder, Provider};
 use super::shapes::{InfoOut, plain};
 use super::storage::{Place, Storage};
+use super::tabs::{Follower, Shown};
 use crate::codec::Codec;
 use crate::index::{Config, Error, Index};
 use crate::model::Embedder;
@@ -22,7 +23,8 @@ use crate::store::IndexedDb;
 #[wasm_bindgen]
 pub struct Engine {
     place: Place,
-    index: RefCell<Option<Index<Storage>>>,
+    index: Shown,
+    pub(super) follower: Follower,
     model: RefCell<Option<Rc<Model>>>,
     texts: Provider,
     keep_text: bool,
@@ -111,6 +113,7 @@ impl Engine {
 
     /// Lets go of the index and the model.
     pub fn close(&self) {
+        self.follower.stop();
         self.index.replace(None);
         self.model.replace(None);
     }
@@ -120,15 +123,28 @@ impl Engine {
     fn unopened(name: &str, options: &JsValue) -> Result<Self, JsValue> {
         let storage = field(options, "storage")?;
         let texts = field(options, "texts")?.dyn_into::<Function>().ok();
-        Ok(Self {
-            place: Place::of(name, &storage).map_err(thrown)?,
-            index: RefCell::new(None),
+        let place = Place::of(name, &storage).map_err(thrown)?;
+        Ok(Self::at(place, texts))
+    }
+
+    /// An engine that has opened nothing yet.
+    pub(super) fn at(place: Place, texts: Option<Function>) -> Self {
+        let index = Shown::default();
+        Self {
+            follower: Follower::new(&place, &index),
+            place,
+            index,
             model: RefCell::new(None),
             keep_text: texts.is_none(),
             texts: Provider(texts),
             embedded_passages: Cell::new(0),
             embedded_to_add: Cell::new(0),
-        })
+        }
+    }
+
+    /// Shows an index that was opened.
+    pub(super) fn show(&self, index: Index<Storage>) {
+        self.index.replace(Some(index));
     }
 
     /// The index, if there is one.

@@ -23,7 +23,10 @@ pub(super) trait Thrown: std::error::Error {
 
     /// Whether the same call can succeed later.
     fn retryable(&self) -> bool {
-        matches!(self.code(), "locked" | "device-lost" | "superseded")
+        matches!(
+            self.code(),
+            "locked" | "device-lost" | "network" | "superseded"
+        )
     }
 
     /// The JavaScript error.
@@ -51,6 +54,9 @@ impl Thrown for store::Error {
             Self::QuotaExceeded => "quota-exceeded",
             Self::Lost(_) => "storage-lost",
             Self::Locked { .. } => "locked",
+            Self::Network { .. } => "network",
+            Self::NoRanges { .. } => "no-ranges",
+            Self::ReadOnly => "read-only",
             _ => "storage-failed",
         }
     }

@@ -21,10 +21,12 @@ mod model;
 #[cfg(not(feature = "encoder"))]
 mod no_encoder;
 mod own;
+mod remote;
 mod reporting;
 mod search;
 mod shapes;
 mod storage;
+mod tabs;
 mod upkeep;
 
 pub use engine::Engine;

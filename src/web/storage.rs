@@ -1,4 +1,4 @@
-//! Where the engine keeps an index: IndexedDB, memory, or a storage of the application's own.
+//! Where the engine keeps an index: IndexedDB, memory, a storage of the application's own, or a web host.
 
 use std::rc::Rc;
 
@@ -7,6 +7,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 use super::error::{Misuse, message};
+use super::remote::Remote;
+use crate::index::Archive;
 use crate::store::{Error, IndexedDb, Memory, Store};
 
 /// A place that may hold an index.
@@ -18,6 +20,8 @@ pub(super) enum Place {
     Memory(Memory),
     /// The application's object.
     Own(Adapter),
+    /// An export on a web host.
+    Remote,
 }
 
 impl Place {
@@ -40,6 +44,8 @@ impl Place {
             Self::IndexedDb(name) => IndexedDb::find(name).await?.map(Storage::IndexedDb),
             Self::Memory(memory) => Some(Storage::Memory(memory.clone())),
             Self::Own(adapter) => Some(Storage::Own(adapter.clone())),
+            // Only [`Engine::open_url`] opens one, and that at once.
+            Self::Remote => None,
         })
     }
 
@@ -49,6 +55,7 @@ impl Place {
             Self::IndexedDb(name) => Storage::IndexedDb(IndexedDb::open(name).await?),
             Self::Memory(memory) => Storage::Memory(memory.clone()),
             Self::Own(adapter) => Storage::Own(adapter.clone()),
+            Self::Remote => return Err(Error::ReadOnly),
         })
     }
 }
@@ -59,6 +66,7 @@ pub(super) enum Storage {
     IndexedDb(IndexedDb),
     Memory(Memory),
     Own(Adapter),
+    Remote(Box<Archive<Remote>>),
 }
 
 /// Calls the same method of whichever it is.
@@ -68,6 +76,7 @@ macro_rules! each {
             Storage::IndexedDb($store) => $call,
             Storage::Memory($store) => $call,
             Storage::Own($store) => $call,
+            Storage::Remote($store) => $call,
         }
     };
 }
@@ -75,6 +84,10 @@ macro_rules! each {
 impl Store for Storage {
     async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         each!(self, store => store.get(name).await)
+    }
+
+    async fn get_all(&self, names: &[String]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        each!(self, store => store.get_all(names).await)
     }
 
     async fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {

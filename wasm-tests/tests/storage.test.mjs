@@ -1,4 +1,4 @@
-// IndexedDB under a browser that takes things away: killed tabs, deleted databases, a full disk, two tabs at once.
+// IndexedDB under a browser that takes things away: deleted databases, a full disk, two tabs at once.
 // With the tiny model on the CPU, so that commits are frequent.
 
 import assert from "node:assert/strict";
@@ -7,15 +7,7 @@ import path from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 
 import { ask, browser, dropFiles, engine, row, site, started, tiny, visit, www } from "../harness.mjs";
-
-const KILLS = process.env.GOSSAMER_LONG === "1" ? 100 : 8;
-const words = "one two three four five six seven red green blue yellow north south east west".split(" ");
-
-/** A document of its own for every number. */
-function numbered(i) {
-  const sentence = Array.from({ length: 12 }, (_, j) => words[(i * 7 + j * (i % 5 + 1)) % words.length]).join(" ");
-  return { id: `doc-${i}`, title: `doc-${i}`, text: `${sentence}. `.repeat(12) };
-}
+import { numbered } from "./storage-bare.mjs";
 
 describe("the index in IndexedDB", () => {
   let server;
@@ -34,47 +26,6 @@ describe("the index in IndexedDB", () => {
     await server?.close();
   });
   const open = () => engine(chrome.context, url, { backend: "cpu", name: `test-${name}` });
-
-  test("shows every committed document after the tab was killed, wherever that happened", { timeout: 900_000 }, async (t) => {
-    const seed = 1 + (Date.now() % 1e6);
-    t.diagnostic(`seed ${seed}`);
-    let state = seed;
-    const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
-    let next = 0;
-    let committed = 0;
-    for (let kill = 0; kill < KILLS; kill++) {
-      const { page, call } = await open();
-      const { documents } = await call("stats");
-      assert.ok(documents >= committed, `${documents} documents after ${committed} were committed`);
-      const listed = await call("documents");
-      assert.equal(listed.length, documents);
-      if (documents > 0) {
-        const { hits, damaged } = await call("search", { query: "one two three", options: { k: 5 } });
-        assert.equal(damaged, 0);
-        assert.equal(hits.length, Math.min(5, (await call("stats")).chunks));
-      }
-      next = documents;
-      let acknowledged = documents;
-      await page.exposeFunction("acknowledge", (i) => (acknowledged = i));
-      const batch = Array.from({ length: 400 }, (_, i) => numbered(next + i));
-      await page.evaluate(([batch, from]) => {
-        void (async () => {
-          for (const [i, document] of batch.entries()) {
-            await testClient.call("add", { documents: [document] });
-            acknowledge(from + i + 1);
-          }
-        })().catch(() => {});
-      }, [batch, next]);
-      await new Promise((wake) => setTimeout(wake, 100 + random() * 1500));
-      committed = acknowledged;
-      const session = await chrome.context.newCDPSession(page);
-      session.send("Page.crash").catch(() => {});
-      await page.waitForEvent("crash");
-      await page.close();
-    }
-    t.diagnostic(`${committed} documents committed over ${KILLS} kills`);
-    assert.ok(committed > KILLS, "the kills left no time to commit anything");
-  });
 
   test("is reported as lost, not as empty, when somebody deletes the database", async () => {
     const { page, call } = await open();
@@ -108,8 +59,8 @@ describe("the index in IndexedDB", () => {
   });
 });
 
-// Chromium's own quota cannot be lowered from outside (the developer tools' override does not reach IndexedDB), so
-// the worker's `put` aborts its transaction the way a full disk does: late, and with the reason only in the abort.
+// A disk that is full and has room again at will, which Chromium's own quota does not do (storage-full.test.mjs): the
+// worker's `put` aborts its transaction as the browser does, late, and with the reason only in the abort.
 const fullDisk = `
 const put = IDBObjectStore.prototype.put;
 let full = false;

@@ -54,10 +54,29 @@ impl<'a, S: Store, T: Texts> Source<'a, S, T> {
         let mut order: Vec<usize> = (0..ids.len()).collect();
         order.sort_unstable_by_key(|&i| ids[i]);
         let mut passages = vec![None; ids.len()];
+        self.prefetch(order.iter().map(|&i| ids[i])).await?;
         for i in order {
             passages[i] = self.passage(ids[i]).await?;
         }
         Ok(passages)
+    }
+
+    /// Pages of the text of chunks, in one round trip where the store has to pay for them.
+    async fn prefetch(&mut self, ids: impl Iterator<Item = u32>) -> Result<(), Error> {
+        if !self.snapshot.state.manifest.keeps_text {
+            return Ok(());
+        }
+        let snapshot = self.snapshot;
+        let blocks = ids.flat_map(|id| {
+            let place = snapshot.place(id).map(|(_, view, chunk)| {
+                let (table, range) = (&view.segment.table, view.segment.table.range_of(chunk));
+                let start = table.text_of(table.document_of(chunk)).start;
+                let range = start + u64::from(range.start)..start + u64::from(range.end);
+                view.segment.blocks_of(range)
+            });
+            place.into_iter().flatten()
+        });
+        self.cache.prefetch(&snapshot.inner.store, blocks).await
     }
 
     pub(super) async fn passage(&mut self, id: u32) -> Result<Option<String>, Error> {

@@ -57,6 +57,8 @@ impl From<DomException> for Failure {
         let why = format!("{}: {}", exception.name(), exception.message());
         match exception.name().as_str() {
             "QuotaExceededError" => Self::Quota,
+            // What Chromium says once the disk itself is full.
+            "UnknownError" if why.contains("NO_SPACE") => Self::Quota,
             // A transaction aborted without the program's wish, or a closed connection. `UnknownError` is
             // what browsers report when the backing file was pulled away.
             "InvalidStateError" | "AbortError" | "UnknownError" | "TransactionInactiveError" => {

@@ -1,0 +1,63 @@
+// Tabs killed at any moment of an import: what was committed is there, nothing is there by half, and it goes on.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { browser } from "../harness.mjs";
+import { bare, bareSite, numbered } from "./storage-bare.mjs";
+
+const KILLS = process.env.GOSSAMER_LONG === "1" ? 100 : 20;
+
+test("every committed document is there after the tab was killed, wherever that happened", { timeout: 900_000 }, async (t) => {
+  const server = await bareSite();
+  const { context, close } = await browser();
+  const seed = 1 + (Date.now() % 1e6);
+  t.diagnostic(`seed ${seed}`);
+  let state = seed;
+  const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
+  let committed = 0;
+  let begun = 0;
+  try {
+    for (let kill = 0; kill <= KILLS; kill++) {
+      const page = await bare(context, server.url);
+      await page.evaluate(async () => (globalThis.engine = await load(await Engine.open("kills", {}))));
+      const [{ documents }, listed, report] = await page.evaluate(async () => [engine.stats(), await engine.documents(), await engine.verify()]);
+      assert.ok(documents >= committed, `${documents} documents after ${committed} were committed`);
+      // One document a commit: the one under way may be there, too, whole.
+      assert.ok(documents <= begun, `${documents} documents of ${begun} that were begun`);
+      assert.deepEqual(listed.map(({ id }) => id).sort(), Array.from({ length: documents }, (_, i) => `doc-${i}`).sort());
+      assert.deepEqual(report.damaged, []);
+      if (documents > 0) {
+        const { text } = numbered(documents - 1);
+        assert.equal(await page.evaluate((id) => engine.text(id), `doc-${documents - 1}`), text);
+        const { hits, damaged } = await page.evaluate(() => engine.search("one two three", { k: 5 }));
+        assert.deepEqual([hits.length, damaged], [5, 0]);
+      }
+      if (kill === KILLS) break;
+      await page.exposeFunction("tell", (started, done) => {
+        begun = Math.max(begun, started);
+        committed = Math.max(committed, done);
+      });
+      committed = documents;
+      await page.evaluate(([batch, from]) => {
+        void (async () => {
+          for (const [i, document] of batch.entries()) {
+            await tell(from + i + 1, from + i);
+            await engine.add([document]);
+            await tell(from + i + 1, from + i + 1);
+          }
+        })().catch(() => {});
+      }, [Array.from({ length: 200 }, (_, i) => numbered(documents + i)), documents]);
+      await new Promise((wake) => setTimeout(wake, 20 + random() * 600));
+      const session = await context.newCDPSession(page);
+      session.send("Page.crash").catch(() => {});
+      await page.waitForEvent("crash");
+      await page.close();
+    }
+    t.diagnostic(`${committed} documents committed over ${KILLS} kills`);
+    assert.ok(committed > KILLS, "the kills left no time to commit anything");
+  } finally {
+    await close();
+    await server.close();
+  }
+});
