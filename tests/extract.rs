@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use gossamer::extract::{Error, Extracted, Kind, Limits, extract};
 use serde_json::Value;
@@ -185,16 +184,6 @@ fn pages_beyond_the_limit_are_left_out_and_said_to_be() {
     assert_eq!(found.sections.len(), 1);
     assert!(!found.text.contains("Second page"));
     assert_eq!(found.notes, ["only the first 1 of 2 pages were read"]);
-}
-
-#[test]
-fn a_pdf_that_takes_too_long_is_given_up() {
-    let limits = Limits {
-        time: Duration::ZERO,
-        ..Limits::default()
-    };
-    let given_up = extract("tides.pdf", &read("tides.pdf"), &limits);
-    assert_eq!(given_up, Err(Error::Timeout(0)));
 }
 
 #[test]

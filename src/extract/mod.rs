@@ -13,6 +13,7 @@ mod decode;
 mod docx;
 mod epub;
 mod error;
+mod guard;
 mod html;
 mod json;
 mod kind;
@@ -70,8 +71,8 @@ pub struct Limits {
     pub depth: usize,
     /// Most sections; further ones are left out.
     pub sections: usize,
-    /// Longest time for one PDF, the one format whose parser is not linear in its input. Generous: a busy machine is no
-    /// reason to lose a document.
+    /// Longest time for a PDF, DOCX, EPUB or HTML file; the others take time in proportion to their size. Generous: a
+    /// busy machine is no reason to lose a document.
     pub time: Duration,
 }
 
@@ -109,10 +110,10 @@ pub fn extract(name: &str, bytes: &[u8], limits: &Limits) -> Result<Extracted, E
     }
     let kind = recognise(name, bytes)?;
     let mut found = match kind {
-        Kind::Pdf => pdf::extract(bytes, limits)?,
-        Kind::Docx => docx::extract(bytes, limits)?,
-        Kind::Epub => epub::extract(bytes, limits)?,
-        Kind::Html => html::extract(bytes, limits)?,
+        Kind::Pdf => guard::run(bytes, limits, pdf::extract)?,
+        Kind::Docx => guard::run(bytes, limits, docx::extract)?,
+        Kind::Epub => guard::run(bytes, limits, epub::extract)?,
+        Kind::Html => guard::run(bytes, limits, html::extract)?,
         _ => {
             let decoded = decode::text(bytes)?;
             let mut found = match kind {

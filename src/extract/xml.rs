@@ -68,6 +68,7 @@ pub fn walk(
 pub fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
     let found = start
         .attributes()
+        .with_checks(false)
         .flatten()
         .find(|a| a.key.local_name().as_ref() == name.as_bytes())?;
     found.unescape_value().ok().map(Into::into)

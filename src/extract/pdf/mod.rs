@@ -1,11 +1,9 @@
-//! PDF: page by page, with everything a hostile or damaged file can do kept from the rest of the program.
+//! PDF: page by page, with each page's failure kept to itself.
 //!
-//! The parser panics on some damaged files and may recurse or run for long on hostile ones. It therefore runs in a
-//! thread of its own with a large stack, each page guarded against panics, the whole under a time limit.
+//! What the parser could choke on is counted, mended or left out first: its stack and memory by `budget`, drawing by
+//! `flatten`, fonts by `fonts`, the file's own table by `rebuild`.
 
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::sync::{Once, mpsc};
-use std::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pdf_extract::{Document, Object, ObjectId, output_doc_page};
 
@@ -24,45 +22,9 @@ mod outline;
 mod rebuild;
 mod reflow;
 
-const STACK: usize = 64 << 20;
-const THREAD: &str = "gossamer-pdf";
-
 /// The text of a document, a section for each page.
 pub fn extract(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
     budget::check(bytes, limits)?;
-    keep_quiet();
-    let (send, receive) = mpsc::channel();
-    let (owned, own_limits) = (bytes.to_vec(), limits.clone());
-    thread::Builder::new()
-        .name(THREAD.into())
-        .stack_size(STACK)
-        .spawn(move || {
-            let read = catch_unwind(AssertUnwindSafe(|| read(&owned, &own_limits)));
-            // Nobody waits any more if time is up.
-            let _ = send.send(
-                read.unwrap_or_else(|_| Err(Error::Broken("the PDF parser gave up on it".into()))),
-            );
-        })
-        .map_err(|e| Error::Broken(format!("no thread to read it in: {e}")))?;
-    receive
-        .recv_timeout(limits.time)
-        .unwrap_or(Err(Error::Timeout(limits.time.as_secs())))
-}
-
-/// What the parser panics about is reported as an error or a note, not to the terminal.
-fn keep_quiet() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if thread::current().name() != Some(THREAD) {
-                before(info);
-            }
-        }));
-    });
-}
-
-fn read(bytes: &[u8], limits: &Limits) -> Result<Parts, Error> {
     let (mut document, damage) = load(bytes)?;
     // What needs no password is decrypted by now.
     if document.is_encrypted() && document.authenticate_password("").is_err() {
