@@ -18,7 +18,7 @@ export async function compare(last, call, chunks) {
     const { found, of } = overlap(quick.hits, exact.hits);
     line.textContent = `Of the ${of} nearest passages the search finds ${found}: recall ${(of > 0 ? found / of : 1).toFixed(2)}. `
       + `It recomputed ${format.count(last.recomputed ?? quick.recomputed)} of ${format.count(chunks)} passages; `
-      + `exact search recomputed ${format.count(exact.recomputed)} in ${format.duration(ms)}.`;
+      + `exact search looked at all ${format.count(chunks)}, in ${format.duration(ms)}.`;
     line.dataset.recall = String(of > 0 ? found / of : 1);
   } finally {
     button.disabled = false;
