@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gossamer::index::Document;
 use gossamer::model::{Embedder, Embeddings, Error, ModelId, Role};
+use gossamer::search::keyword::Keywords;
 use gossamer::text::Chunker;
 use half::f16;
 
@@ -96,9 +97,15 @@ impl Squad {
                 .map(|q| &q.text)
                 .zip(asked.chunks_exact(DIM)),
         );
-        let vectors = texts
+        let mut vectors: HashMap<String, Vec<f32>> = texts
             .map(|(text, row)| (text.clone(), row.to_vec()))
             .collect();
+        // A hybrid search embeds a question without its quotes.
+        for question in &questions {
+            let plain = Keywords::parse(&question.text).plain().to_owned();
+            let vector = vectors[&question.text].clone();
+            vectors.entry(plain).or_insert(vector);
+        }
         let id = ModelId {
             name: "known".into(),
             sha256: [0; 32],
