@@ -3,7 +3,8 @@
 //!     scale 100000 1000000                                            # synthetic: orthogonal topics
 //!     scale --like PASSAGES.npy TITLES.txt QUESTIONS.npy 100000       # synthetic: like real ones
 //!
-//! More: `--params FORWARD,REVERSE,EF,ENTRIES`, `--slack SLACK`, `--json`. Chunks are made from their number, coded, and dropped,
+//! More: `--params FORWARD,REVERSE,EF,ENTRIES`, `--slack SLACK`, `--insert SHARE` (the graph is built without the last
+//! share of the chunks, then these are inserted: only that is timed), `--json`. Chunks are made from their number, coded, and dropped,
 //! so that memory is what an index of that size needs.
 
 use std::error::Error;
@@ -100,6 +101,7 @@ impl Source {
 struct Settings {
     params: Params,
     slack: Option<f32>,
+    insert: f64,
     json: bool,
 }
 
@@ -108,6 +110,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut settings = Settings {
         params: Params::default(),
         slack: None,
+        insert: 0.0,
         json: false,
     };
     let mut args = std::env::args().skip(1);
@@ -133,6 +136,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 };
             }
             "--slack" => settings.slack = Some(value()?.parse()?),
+            "--insert" => settings.insert = value()?.parse()?,
             "--json" => settings.json = true,
             count => run(&source, &settings, count.parse()?)?,
         }
@@ -166,9 +170,19 @@ fn run(source: &Source, settings: &Settings, count: usize) -> Result<(), Box<dyn
         ControlFlow::Continue(())
     };
     let space = CodeSpace::new(&coder, &codes);
-    let graph = build(&space, &settings.params, progress)?.freeze();
+    let (graph, built) = if settings.insert > 0.0 {
+        let old = (count as f64 * (1.0 - settings.insert)) as u32;
+        let old = codes.retain(|id| id < old);
+        let old = build(&CodeSpace::new(&coder, &old), &settings.params, progress)?.freeze();
+        let start = Instant::now();
+        let mut draft = old.thaw(settings.params);
+        draft.insert(&space, |_, _| ControlFlow::Continue(()))?;
+        (draft.freeze(), start.elapsed().as_secs_f64())
+    } else {
+        let graph = build(&space, &settings.params, progress)?.freeze();
+        (graph, start.elapsed().as_secs_f64())
+    };
     drop(space);
-    let built = start.elapsed().as_secs_f64();
     let bytes = graph.to_bytes();
     let start = Instant::now();
     let read = Graph::from_bytes(&bytes, count)?;

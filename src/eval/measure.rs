@@ -8,7 +8,7 @@ use super::setup::Built;
 use super::{Bytes, Error, Layout, Options};
 use crate::codec::Scorer;
 use crate::graph::{Ending, Scratch};
-use crate::search::{Candidate, Hit, Leann, LeannOptions, Rule, Search, Step};
+use crate::search::{Cache, Candidate, Hit, Leann, LeannOptions, Rule, Search, Step};
 
 /// Candidates handed to the stop rule: enough that it, not their number, ends a search.
 const CANDIDATES: usize = 512;
@@ -75,6 +75,7 @@ pub(super) fn measure(options: &Options, data: &Data, built: &Built) -> Result<R
         built,
         scratch: Scratch::default(),
         estimates: Vec::new(),
+        cache: Cache::new(options.cache),
     };
     let all: Vec<usize> = (0..data.truth.len()).collect();
     let (outcomes, ef) = match options.layout {
@@ -145,6 +146,7 @@ struct Asked<'a> {
     built: &'a Built,
     scratch: Scratch,
     estimates: Vec<f32>,
+    cache: Cache<u32>,
 }
 
 impl<'a> Asked<'a> {
@@ -160,6 +162,21 @@ impl<'a> Asked<'a> {
             self.query(question),
             &self.data.vectors[id as usize * dim..][..dim],
         )
+    }
+
+    /// Exact scores of what a search asks for, and how many of them had to be recomputed.
+    fn recompute(&mut self, question: usize, ids: &[u32]) -> (Vec<f32>, usize) {
+        let dim = self.data.dim;
+        let mut recomputed = 0;
+        for &id in ids {
+            if self.cache.get(&id).is_none() {
+                recomputed += 1;
+                let row = &self.data.vectors[id as usize * dim..][..dim];
+                self.cache.put(id, row.into());
+            }
+        }
+        let scores = ids.iter().map(|&id| self.exact(question, id)).collect();
+        (scores, recomputed)
     }
 
     fn found(&self, question: usize, hits: &[Hit]) -> usize {
@@ -179,17 +196,22 @@ impl<'a> Asked<'a> {
             if let Some(batch) = self.options.batch {
                 rule = rule.batch(batch);
             }
+            if let Some(limit) = self.options.limit {
+                rule = rule.limit(limit);
+            }
             let scorer = self.built.coder.scorer(self.query(question))?;
             let (candidates, codes_read) = self.candidates(&scorer);
             let mut search = Search::new(candidates, self.options.k, rule)?;
+            let mut recomputed = 0;
             while let Step::Embed(ids) = search.step() {
-                let scores: Vec<f32> = ids.iter().map(|&id| self.exact(question, id)).collect();
+                let (scores, new) = self.recompute(question, ids);
+                recomputed += new;
                 search.feed(&scores)?;
             }
             outcomes.push(Outcome {
                 found: self.found(question, search.hits()),
                 of: self.data.truth[question].len(),
-                recomputed: search.embedded(),
+                recomputed,
                 rounds: search.rounds(),
                 codes_read,
                 milliseconds: start.elapsed().as_secs_f64() * 1e3,
@@ -256,6 +278,7 @@ impl<'a> Asked<'a> {
                 }
             }
         }
+        self.cache = Cache::new(self.options.cache);
         let mut outcomes = self.leann(&halves[0], chosen[0])?;
         outcomes.extend(self.leann(&halves[1], chosen[1])?);
         Ok((outcomes, chosen))
@@ -274,8 +297,9 @@ impl<'a> Asked<'a> {
             let start = Instant::now();
             let outcome = if coded {
                 let scorer = self.built.coder.scorer(self.query(question))?;
-                let estimate = |id| scorer.score(&self.built.codes, id);
-                let search = Leann::new(&self.built.graph, estimate, options)?;
+                let built = self.built;
+                let estimate = |id| scorer.score(&built.codes, id);
+                let search = Leann::new(&built.graph, estimate, options)?;
                 self.drive(question, search)?
             } else {
                 let search = Leann::without_codes(&self.built.graph, options)?;
@@ -293,18 +317,20 @@ impl<'a> Asked<'a> {
     }
 
     fn drive<F: FnMut(u32) -> f32>(
-        &self,
+        &mut self,
         question: usize,
         mut search: Leann<'_, F>,
     ) -> Result<Outcome, Error> {
+        let mut recomputed = 0;
         while let Step::Embed(ids) = search.step()? {
-            let scores: Vec<f32> = ids.iter().map(|&id| self.exact(question, id)).collect();
+            let (scores, new) = self.recompute(question, ids);
+            recomputed += new;
             search.feed(&scores)?;
         }
         Ok(Outcome {
             found: self.found(question, search.hits()),
             of: self.data.truth[question].len(),
-            recomputed: search.embedded(),
+            recomputed,
             rounds: search.rounds(),
             codes_read: search.estimates(),
             milliseconds: 0.0,

@@ -64,6 +64,11 @@ pub struct Options {
     pub passages: Option<usize>,
     /// Embeddings per round, at most (`graph`, `flat`) or at least (`leann`).
     pub batch: Option<usize>,
+    /// Embeddings per question, at most (`graph`, `flat`): with a target of 1 exactly so many of the best by code.
+    pub limit: Option<usize>,
+    /// Embeddings kept in memory from question to question, least recently used out first; what is found there is
+    /// not counted as recomputed.
+    pub cache: usize,
     /// LEANN's re-ranking ratio `a`.
     pub ratio: f32,
     /// LEANN's share of hubs in the graph; none: plain caps.
@@ -73,7 +78,7 @@ pub struct Options {
 /// What [`Options::parse`] understands.
 pub const USAGE: &str = "--vectors FILE.npy --queries FILE.npy [--truth FILE.npz] [--documents FILE] \
 [--text-bytes N] [--k 3] [--layout graph|flat|leann|leann-nocodes] [--code-bytes 16] [--target-recall 0.95] \
-[--passages N] [--batch N] [--ratio 0.1] [--hubs SHARE] [--codec FILE] [--json]";
+[--passages N] [--batch N] [--limit N] [--cache N] [--ratio 0.1] [--hubs SHARE] [--codec FILE] [--json]";
 
 impl Default for Options {
     fn default() -> Self {
@@ -90,6 +95,8 @@ impl Default for Options {
             target_recall: 0.95,
             passages: None,
             batch: None,
+            limit: None,
+            cache: 0,
             ratio: 0.1,
             hubs: None,
         }
@@ -126,6 +133,8 @@ impl Options {
                 "--target-recall" => options.target_recall = number(&name, &value)?,
                 "--passages" => options.passages = Some(number(&name, &value)?),
                 "--batch" => options.batch = Some(number(&name, &value)?),
+                "--limit" => options.limit = Some(number(&name, &value)?),
+                "--cache" => options.cache = number(&name, &value)?,
                 "--ratio" => options.ratio = number(&name, &value)?,
                 "--hubs" => options.hubs = Some(number(&name, &value)?),
                 _ => return Err(Error::Option(format!("unknown option {name}"))),
