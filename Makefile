@@ -14,7 +14,7 @@ WASM_CLIPPY = $(if $(WASM),/usr/bin/clippy-driver,$(shell rustup which clippy-dr
 DENY := CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 LINT_NATIVE := $(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE)
 
-.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web cross claim bench bench-wasm
+.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web cross claim bench bench-encoder bench-wasm
 
 help: ## list the targets
 	@awk -F '## ' '/^[a-z-]+:.*## / {split($$1, t, ":"); printf "%-12s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
@@ -30,8 +30,11 @@ test-long: setup native model package ## what takes too long for every run: the 
 setup: ## install what is needed
 	@scripts/setup.sh
 
-model: native ## fetch the embedding model and verify it
+MODEL := $(CACHE)/models/all-MiniLM-L6-v2
+model: native ## fetch the embedding model, verify it, and make its smaller weights
 	@$(GOSSAMER) model fetch
+	@[ -f $(MODEL)/model.int8.safetensors ] || $(GOSSAMER) model convert --to int8
+	@[ -f $(MODEL)/model.f16.safetensors ] || $(GOSSAMER) model convert --to f16
 
 claim:
 	@scripts/claim-cache.sh $(NATIVE) $(WEB)
@@ -80,3 +83,12 @@ bench-wasm: setup ## time codes, graph and walk in WebAssembly, in Node, on vect
 		$(CACHE)/bench/wasm32-unknown-unknown/release/gossamer_wasm_bench.wasm
 	node benches/wasm/bench.mjs $(DATA)/passages.f16.npy $(DATA)/queries.f16.npy
 	node benches/wasm/bench.mjs $(DATA)/passages.f16.npy $(DATA)/queries.f16.npy 10
+
+BENCH := $(CACHE)/bench-encoder
+bench-encoder: setup native model web ## the encoder beside onnxruntime and transformers.js (FLAGS=--webgpu: emulated or real GPU)
+	CARGO_TARGET_DIR=$(NATIVE) cargo build --release --example encoder_speed
+	[ -x $(BENCH)/venv/bin/python ] || python3 -m venv $(BENCH)/venv
+	$(BENCH)/venv/bin/pip install --quiet --requirement benches/encoder/requirements.txt
+	[ -f $(BENCH)/model/onnx/model.onnx ] || $(BENCH)/venv/bin/python benches/encoder/export_onnx.py $(MODEL) $(BENCH)/model
+	cd benches/encoder && npm ci --ignore-scripts --no-audit --no-fund --silent
+	ENCODER_SPEED=$(NATIVE)/release/examples/encoder_speed node benches/encoder/run.mjs $(FLAGS)

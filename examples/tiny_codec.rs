@@ -24,6 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         config: &config,
         tokenizer: &tokenizer,
         sentence: Some(&sentence),
+        pooling: None,
+        prompts: None,
         weights: &weights,
     };
     let encoder = pollster::block_on(Encoder::open(files, Choice::Cpu))?;

@@ -28,21 +28,43 @@ await printSizes();
 /** Links the files whose hashes are pinned in the source, and writes their list; anything else is refused. */
 async function layModel(folder) {
   const pins = await readFile(path.join(root, "src/model/pinned.rs"), "utf8");
-  const files = [];
+  const [files, links] = [[], []];
   for (const name of ["config.json", "sentence_bert_config.json", "tokenizer.json", "model.safetensors"]) {
-    const file = path.join(folder, name);
+    const file = path.join(folder, name === "model.safetensors" ? weightsFile(folder) : name);
     if (!existsSync(file)) fail(`${name} is missing in ${folder}: run \`gossamer model fetch\``);
     const bytes = await readFile(file);
     const sha256 = createHash("sha256").update(bytes).digest("hex");
-    if (!pins.includes(`"${sha256}"`)) fail(`${file} is not the pinned file: delete it and run \`gossamer model fetch\``);
+    if (!pins.includes(`"${source(bytes) ?? sha256}"`)) {
+      fail(`${file} is not the pinned file, or not made from it: delete it and run \`gossamer model fetch\``);
+    }
     files.push({ name, bytes: bytes.length, sha256 });
+    links.push([file, name]);
   }
   const to = path.join(www, "model");
   await rm(to, { recursive: true, force: true });
   await mkdir(to);
-  for (const { name } of files) await symlink(path.join(folder, name), path.join(to, name));
+  for (const [file, name] of links) await symlink(file, path.join(to, name));
   const name = "sentence-transformers/all-MiniLM-L6-v2";
   await writeFile(path.join(to, "manifest.json"), JSON.stringify({ name, files }, null, 2));
+}
+
+/** The weights to ship: GOSSAMER_WEB_WEIGHTS (f32, f16 or int8), by default f16 where `gossamer model convert` was run. */
+function weightsFile(folder) {
+  const wanted = process.env.GOSSAMER_WEB_WEIGHTS;
+  if (wanted && wanted !== "f32") return `model.${wanted}.safetensors`;
+  const half = "model.f16.safetensors";
+  return !wanted && existsSync(path.join(folder, half)) ? half : "model.safetensors";
+}
+
+/** The hash of the file that converted weights were made from, as their header says; nothing for other files. */
+function source(bytes) {
+  const length = bytes.length > 8 ? Number(bytes.readBigUInt64LE(0)) : bytes.length;
+  if (length > bytes.length - 8) return undefined;
+  try {
+    return JSON.parse(bytes.subarray(8, 8 + length).toString()).__metadata__?.["gossamer.source.sha256"];
+  } catch {
+    return undefined;
+  }
 }
 
 /** Copies the sample documents, with a few of the questions they answer. */

@@ -4,6 +4,9 @@
     pip install numpy tokenizers safetensors
     python3 scripts/make_tiny_bert.py tests/fixtures/tiny-bert
 
+Beside it, in tests/fixtures/tiny-bert-cls, vectors of the same weights pooled by the first token, with a prompt before
+questions and another before passages, as bge, arctic-embed and e5 want it.
+
 The whole pipeline can then be tested on WebGPU emulated on a CPU, where the real model takes minutes per
 sentence. The reference is an independent forward pass in numpy (float64); the tokenizer is Hugging Face's own.
 """
@@ -65,7 +68,7 @@ def make_weights(rng, vocab_size):
     return {k: v.astype(np.float32) for k, v in w.items()}
 
 
-def forward(w, ids):
+def forward(w, ids, cls=False):
     """One text at a time, float64: no batches, no padding, no mask."""
     w = {k: v.astype(np.float64) for k, v in w.items()}
     erf = np.vectorize(math.erf)
@@ -88,8 +91,23 @@ def forward(w, ids):
         u = linear(x, p + "intermediate.dense")
         u = u * 0.5 * (1 + erf(u / math.sqrt(2)))
         x = norm(linear(u, p + "output.dense") + x, p + "output.LayerNorm")
-    m = x.mean(0)
+    m = x[0] if cls else x.mean(0)
     return m / np.linalg.norm(m)
+
+
+def other_ways(out, tokenizer, weights):
+    out.mkdir(exist_ok=True)
+    prompts = dict(query="which: ", passage="here is: ")
+    (out / "prompts.json").write_text(json.dumps(dict(prompts=dict(query=prompts["query"], document=prompts["passage"]))) + "\n")
+    (out / "pooling.json").write_text(json.dumps(dict(
+        word_embedding_dimension=HIDDEN, pooling_mode_cls_token=True, pooling_mode_mean_tokens=False)) + "\n")
+    cases = []
+    for role, prompt in prompts.items():
+        for i, text in enumerate(SENTENCES[:-1]):
+            ids = tokenizer.encode(prompt + text).ids
+            vector = [round(float(v), 9) for v in forward(weights, ids, cls=True)]
+            cases.append(dict(name=f"{role}-{i}", text=text, ids=ids, embedding=vector))
+    (out / "golden.json").write_text(json.dumps(dict(cases=cases)) + "\n")
 
 
 def main(folder):
@@ -111,6 +129,7 @@ def main(folder):
             ids[-1] = vocab["[SEP]"]
         cases.append(dict(name=f"case-{i}", text=text, ids=ids, embedding=[round(float(v), 9) for v in forward(weights, ids)]))
     (out / "golden.json").write_text(json.dumps(dict(cases=cases)) + "\n")
+    other_ways(out.parent / (out.name + "-cls"), tokenizer, weights)
     print(f"{len(vocab)} tokens, {sum(v.size for v in weights.values())} weights, {len(cases)} cases")
 
 

@@ -89,6 +89,46 @@ fn the_tiny_bert_matches_its_reference_on_cpu_and_vulkan() {
 }
 
 #[test]
+fn pooling_by_the_first_token_and_prompts_match_their_reference() {
+    let encoder = common::open_tiny_cls(Choice::Cpu);
+    let golden = Golden::read("tiny-bert-cls/golden.json");
+    assert!(!golden.cases.is_empty());
+    for case in &golden.cases {
+        let role = if case.name.starts_with("query") {
+            Role::Query
+        } else {
+            Role::Passage
+        };
+        let got = pollster::block_on(encoder.embed(role, &[&case.text])).unwrap();
+        let (cosine, difference) = case.compare(&got.values);
+        assert!(
+            cosine >= MIN_COSINE && difference <= MAX_DIFFERENCE,
+            "{}",
+            case.name
+        );
+    }
+    // What goes before a passage takes room in it.
+    let plain = common::open_tiny(Choice::Cpu).tokenizer().max_text_tokens();
+    assert_eq!(encoder.tokenizer().max_text_tokens(), plain - 3);
+}
+
+#[cfg(feature = "fault")]
+#[test]
+fn a_gpu_that_is_lost_costs_no_query() {
+    let mut encoder = common::open_tiny(Choice::Gpu);
+    assert_eq!(encoder.info().kind, "gpu");
+    let texts = ["the moon and the tide", "bread"];
+    let before = pollster::block_on(encoder.embed(Role::Query, &texts)).unwrap();
+    encoder.lose_gpu();
+    let after = pollster::block_on(encoder.embed(Role::Query, &texts)).unwrap();
+    for (a, b) in before.values.iter().zip(&after.values) {
+        assert!((a - b).abs() < 1e-5);
+    }
+    assert_eq!(encoder.info().kind, "cpu");
+    assert!(encoder.lost().is_some_and(|why| why.contains("lost")));
+}
+
+#[test]
 fn a_text_longer_than_the_model_is_refused_and_not_cut() {
     let encoder = open_encoder(Choice::Cpu);
     let long = "one ".repeat(255);

@@ -41,6 +41,82 @@ pub struct SentenceConfig {
     pub max_seq_length: usize,
 }
 
+/// How the vectors of a text's tokens become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Pooling {
+    /// Their mean (MiniLM, e5, gte, contriever).
+    #[default]
+    Mean,
+    /// The first token's (bge, arctic-embed).
+    Cls,
+}
+
+impl Pooling {
+    /// Parses `1_Pooling/config.json` of sentence-transformers.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if it is not such a file, [`Error::Unsupported`] for any other way of pooling.
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        let modes: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(json)
+            .map_err(|e| Error::Damaged {
+                file: "1_Pooling/config.json".into(),
+                why: e.to_string(),
+            })?;
+        let on: Vec<&str> = modes
+            .iter()
+            .filter(|(_, on)| on.as_bool() == Some(true))
+            .map(|(mode, _)| mode.as_str())
+            .filter(|mode| mode.starts_with("pooling_mode_"))
+            .collect();
+        match on[..] {
+            ["pooling_mode_mean_tokens"] => Ok(Self::Mean),
+            ["pooling_mode_cls_token"] => Ok(Self::Cls),
+            _ => Err(Error::Unsupported(format!(
+                "pooling is {on:?}; the mean of the tokens, or the first, is implemented"
+            ))),
+        }
+    }
+}
+
+/// What is put before questions and before passages, for models that were trained so.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Prompts {
+    /// Before a question.
+    pub query: String,
+    /// Before a passage.
+    pub passage: String,
+}
+
+impl Prompts {
+    /// Parses `config_sentence_transformers.json`: its `prompts`, of which `query` and `document` or `passage` are
+    /// used; absent ones are empty.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if it is not such a file.
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct File {
+            #[serde(default)]
+            prompts: Option<Named>,
+        }
+        #[derive(Deserialize)]
+        struct Named {
+            #[serde(default)]
+            query: String,
+            #[serde(default, alias = "document")]
+            passage: String,
+        }
+        let file: File = serde_json::from_slice(json).map_err(|e| Error::Damaged {
+            file: "config_sentence_transformers.json".into(),
+            why: e.to_string(),
+        })?;
+        Ok(file.prompts.map_or_else(Self::default, |named| Self {
+            query: named.query,
+            passage: named.passage,
+        }))
+    }
+}
+
 impl BertConfig {
     /// Parses and checks `config.json`.
     ///
@@ -129,6 +205,27 @@ mod tests {
             BertConfig::from_json(relu.as_bytes()),
             Err(Error::Unsupported(_))
         ));
+    }
+
+    #[test]
+    fn pooling_is_what_the_file_says_or_refused() {
+        let file = |mode: &str| format!(r#"{{"word_embedding_dimension":384,"{mode}":true}}"#);
+        let parse = |mode: &str| Pooling::from_json(file(mode).as_bytes());
+        assert_eq!(parse("pooling_mode_mean_tokens").unwrap(), Pooling::Mean);
+        assert_eq!(parse("pooling_mode_cls_token").unwrap(), Pooling::Cls);
+        for other in ["pooling_mode_max_tokens", "nothing"] {
+            assert!(matches!(parse(other), Err(Error::Unsupported(_))));
+        }
+    }
+
+    #[test]
+    fn prompts_have_either_name_for_passages() {
+        for name in ["document", "passage"] {
+            let json = format!(r#"{{"prompts":{{"query":"q: ","{name}":"p: "}}}}"#);
+            let prompts = Prompts::from_json(json.as_bytes()).unwrap();
+            assert_eq!((&*prompts.query, &*prompts.passage), ("q: ", "p: "));
+        }
+        assert_eq!(Prompts::from_json(b"{}").unwrap(), Prompts::default());
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The encoder as a whole: files in, unit-length embeddings out, on a device that has passed the self-test.
 
+use std::sync::OnceLock;
+
 use sha2::{Digest, Sha256};
 
-use super::config::{BertConfig, SentenceConfig};
+use super::config::{BertConfig, Pooling, Prompts, SentenceConfig};
 use super::convert::Precision;
 use super::cpu::CpuBert;
 use super::device::{Choice, DeviceInfo};
 use super::gpu::Gpu;
-use super::kernels::Isa;
+use super::kernels::{Isa, Layout};
 use super::selftest;
 use super::tokenizer::{Overflow, Tokenizer};
 use super::weights::Weights;
@@ -24,16 +26,23 @@ pub struct ModelFiles<'a> {
     pub tokenizer: &'a [u8],
     /// `sentence_bert_config.json`, if the model has one: its token limit.
     pub sentence: Option<&'a [u8]>,
+    /// `1_Pooling/config.json`, if the model has one; the mean otherwise.
+    pub pooling: Option<&'a [u8]>,
+    /// `config_sentence_transformers.json`, if the model has one: what goes before questions and passages.
+    pub prompts: Option<&'a [u8]>,
     /// `model.safetensors`.
     pub weights: &'a [u8],
 }
 
-/// BERT with mean pooling, on a GPU if one was opened, otherwise on the CPU.
+/// BERT on a GPU if one was opened, otherwise on the CPU, which also takes over if the GPU is lost.
 pub struct Encoder {
     id: ModelId,
     tokenizer: Tokenizer,
+    prompts: Prompts,
     cpu: CpuBert,
     gpu: Option<Gpu>,
+    /// Why the GPU is no longer used.
+    lost: OnceLock<String>,
     dim: usize,
     precision: Precision,
     cpu_info: DeviceInfo,
@@ -49,7 +58,12 @@ impl Encoder {
     /// Damaged or unsupported files; with an explicit choice, a device that is missing or computes wrong values.
     pub async fn open(files: ModelFiles<'_>, choice: Choice) -> Result<Self, Error> {
         let config = BertConfig::from_json(files.config)?;
-        let tokenizer = tokenizer(files, &config)?;
+        let mut tokenizer = tokenizer(files, &config)?;
+        let pooling = files.pooling.map(Pooling::from_json).transpose()?;
+        let pooling = pooling.unwrap_or_default();
+        let prompts = files.prompts.map(Prompts::from_json).transpose()?;
+        let prompts = prompts.unwrap_or_default();
+        tokenizer.keep_room_for(&prompts.passage)?;
         let weights = Weights::parse(files.weights)?;
         let isa = Isa::detect();
         let mut encoder = Self {
@@ -61,13 +75,15 @@ impl Encoder {
                     .unwrap_or_else(|| Sha256::digest(files.weights).into()),
             },
             tokenizer,
-            cpu: CpuBert::load(&config, &weights, isa)?,
+            prompts,
+            cpu: CpuBert::load(&config, pooling, &weights, isa)?,
             gpu: None,
+            lost: OnceLock::new(),
             dim: config.hidden_size,
             precision: weights.precision(),
             cpu_info: DeviceInfo {
                 kind: "cpu",
-                name: format!("CPU, {}", isa.name()),
+                name: cpu_name(isa, weights.precision()),
                 api: "none".into(),
                 software: false,
             },
@@ -75,14 +91,7 @@ impl Encoder {
             rejected: Vec::new(),
         };
         if choice != Choice::Cpu {
-            let tried = match Gpu::open(&config, &weights, choice).await {
-                Ok(gpu) => {
-                    encoder.gpu = Some(gpu);
-                    encoder.test().await
-                }
-                Err(e) => Err(e),
-            };
-            match tried {
+            match encoder.try_gpu(&config, pooling, &weights, choice).await {
                 Ok(()) => return Ok(encoder),
                 Err(e @ Error::Device { .. }) if choice == Choice::Auto => {
                     encoder.gpu = None;
@@ -95,6 +104,28 @@ impl Encoder {
         Ok(encoder)
     }
 
+    async fn try_gpu(
+        &mut self,
+        config: &BertConfig,
+        pooling: Pooling,
+        weights: &Weights<'_>,
+        choice: Choice,
+    ) -> Result<(), Error> {
+        if pooling != Pooling::Mean {
+            return Err(Error::Device {
+                device: "gpu".into(),
+                why: "pools by the mean only, and this model takes the first token".into(),
+            });
+        }
+        self.gpu = Some(Gpu::open(config, weights, choice).await?);
+        self.test().await?;
+        // A GPU that failed and was made up for by the CPU has not passed.
+        match self.lost.take() {
+            Some(why) => Err(self.failed(why)),
+            None => Ok(()),
+        }
+    }
+
     /// The self-test on the device in use.
     async fn test(&mut self) -> Result<(), Error> {
         let got = self.embed(Role::Passage, &selftest::SENTENCES).await?;
@@ -104,9 +135,27 @@ impl Encoder {
         Ok(())
     }
 
-    /// What it runs on.
+    /// The GPU, unless there is none or it was lost.
+    fn gpu(&self) -> Option<&Gpu> {
+        self.gpu.as_ref().filter(|_| self.lost.get().is_none())
+    }
+
+    /// What it runs on now.
     pub fn info(&self) -> &DeviceInfo {
-        self.gpu.as_ref().map_or(&self.cpu_info, Gpu::info)
+        self.gpu().map_or(&self.cpu_info, Gpu::info)
+    }
+
+    /// Why the GPU that was opened is no longer used: it failed in the middle of something, and the CPU took over.
+    pub fn lost(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
+    }
+
+    /// Makes the next batch find the GPU lost.
+    #[cfg(feature = "fault")]
+    pub fn lose_gpu(&mut self) {
+        if let Some(gpu) = &mut self.gpu {
+            gpu.lose();
+        }
     }
 
     /// How the weights are stored.
@@ -147,20 +196,38 @@ impl Encoder {
                 limit,
             });
         }
-        let values = match &self.gpu {
-            Some(gpu) => gpu.embed(tokens).await?,
-            None => {
-                let texts: Vec<&[u32]> = tokens.iter().map(|ids| &ids[..]).collect();
-                self.cpu.forward(&texts)
-            }
+        let from_gpu = match self.gpu() {
+            Some(gpu) => match gpu.embed(tokens).await.and_then(|v| self.finite(v)) {
+                Ok(values) => Some(values),
+                Err(e) => {
+                    // Whoever asked gets an answer all the same; from now on the CPU gives it. Two batches may find
+                    // out at once: the first reason stands.
+                    let _ = self.lost.set(e.to_string());
+                    None
+                }
+            },
+            None => None,
         };
-        if values.iter().any(|v| !v.is_finite()) {
-            return Err(self.failed("an embedding is not finite".into()));
-        }
+        let values = match from_gpu {
+            Some(values) => values,
+            None => self.finite(self.on_cpu(tokens))?,
+        };
         Ok(Embeddings {
             dim: self.dim,
             values,
         })
+    }
+
+    fn on_cpu(&self, tokens: &[Vec<u32>]) -> Vec<f32> {
+        let texts: Vec<&[u32]> = tokens.iter().map(|ids| &ids[..]).collect();
+        self.cpu.forward(&texts)
+    }
+
+    fn finite(&self, values: Vec<f32>) -> Result<Vec<f32>, Error> {
+        if values.iter().all(|v| v.is_finite()) {
+            return Ok(values);
+        }
+        Err(self.failed("an embedding is not finite".into()))
     }
 
     fn failed(&self, why: String) -> Error {
@@ -168,6 +235,19 @@ impl Encoder {
             device: self.info().name.clone(),
             why,
         }
+    }
+}
+
+/// What computes on the CPU, in words.
+fn cpu_name(isa: Isa, precision: Precision) -> String {
+    let set = isa.name();
+    match precision {
+        Precision::F32 => format!("CPU, {set}"),
+        Precision::F16 => format!("CPU, {set}, f16 weights"),
+        Precision::Int8 if Layout::best(isa).is_relaxed() => {
+            format!("CPU, {set} with relaxed dot products, 8-bit weights")
+        }
+        Precision::Int8 => format!("CPU, {set}, 8-bit weights"),
     }
 }
 
@@ -211,7 +291,17 @@ impl Embedder for Encoder {
         self.dim
     }
 
-    async fn embed(&self, _role: Role, texts: &[&str]) -> Result<Embeddings, Error> {
+    async fn embed(&self, role: Role, texts: &[&str]) -> Result<Embeddings, Error> {
+        let prompt = match role {
+            Role::Query => &self.prompts.query,
+            Role::Passage => &self.prompts.passage,
+        };
+        if !prompt.is_empty() {
+            let texts: Vec<String> = texts.iter().map(|text| format!("{prompt}{text}")).collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let tokens = self.tokenizer.encode(&texts, Overflow::Refuse)?;
+            return self.embed_tokens(&tokens).await;
+        }
         self.embed_tokens(&self.tokenizer.encode(texts, Overflow::Refuse)?)
             .await
     }

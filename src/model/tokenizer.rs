@@ -11,6 +11,8 @@ use super::Error;
 pub struct Tokenizer {
     inner: HfTokenizer,
     max_tokens: usize,
+    /// Tokens of the prompt that goes before every passage.
+    prompt_tokens: usize,
 }
 
 /// What to do with a text that has more tokens than the model takes.
@@ -34,7 +36,11 @@ impl Tokenizer {
         inner
             .with_truncation(None)
             .map_err(|e| damaged(e.to_string()))?;
-        Ok(Self { inner, max_tokens })
+        Ok(Self {
+            inner,
+            max_tokens,
+            prompt_tokens: 0,
+        })
     }
 
     /// Tokens a text may have, with the special ones.
@@ -42,9 +48,24 @@ impl Tokenizer {
         self.max_tokens
     }
 
-    /// Tokens of a text that are left after the special ones (`[CLS]` and `[SEP]`).
+    /// Tokens of a passage that are left after the special ones (`[CLS]` and `[SEP]`) and the model's prompt.
     pub fn max_text_tokens(&self) -> usize {
-        self.max_tokens - 2
+        self.max_tokens - 2 - self.prompt_tokens
+    }
+
+    /// Keeps room for what goes before every passage.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if it leaves less than half of the tokens.
+    pub(super) fn keep_room_for(&mut self, prompt: &str) -> Result<(), Error> {
+        self.prompt_tokens = self.token_ranges(prompt).len();
+        if 2 * self.prompt_tokens > self.max_tokens - 2 {
+            return Err(Error::Unsupported(format!(
+                "the prompt {prompt:?} leaves too few of {} tokens",
+                self.max_tokens
+            )));
+        }
+        Ok(())
     }
 
     /// Rows the word table must have.

@@ -64,8 +64,8 @@ impl Inside {
 #[wasm_bindgen]
 impl Engine {
     /// Loads the model, tests its device, and makes the index if there is none. `model` has `name` and, as
-    /// `Uint8Array`s, `config`, `tokenizer`, `weights`, optionally `sentence` and `codec`; `backend` is
-    /// `"auto"`, `"cpu"` or `"gpu"`. Resolves with the same as `info()`.
+    /// `Uint8Array`s, `config`, `tokenizer`, `weights`, optionally `sentence`, `pooling`, `prompts` and `codec`;
+    /// `backend` is `"auto"`, `"cpu"` or `"gpu"`. Resolves with the same as `info()`.
     pub async fn load(&self, model: JsValue, backend: String) -> Result<JsValue, JsValue> {
         let choice = match backend.as_str() {
             "auto" => Choice::Auto,
@@ -76,12 +76,15 @@ impl Engine {
         let name = field(&model, "name")?.as_string().unwrap_or_default();
         let (config, tokenizer) = (bytes(&model, "config")?, bytes(&model, "tokenizer")?);
         let (sentence, codec) = (optional(&model, "sentence")?, optional(&model, "codec")?);
+        let (pooling, prompts) = (optional(&model, "pooling")?, optional(&model, "prompts")?);
         let weights = bytes(&model, "weights")?;
         let files = ModelFiles {
             name: &name,
             config: &config,
             tokenizer: &tokenizer,
             sentence: sentence.as_deref(),
+            pooling: pooling.as_deref(),
+            prompts: prompts.as_deref(),
             weights: &weights,
         };
         let encoder = Encoder::open(files, choice).await.map_err(thrown)?;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gossamer::model::device::Choice;
-use gossamer::model::{Encoder, ModelFiles, fetch, pinned};
+use gossamer::model::{Encoder, Error, ModelFiles, fetch, pinned};
 use serde::Deserialize;
 
 /// One string with the reference's tokens and embedding.
@@ -57,15 +57,49 @@ pub fn fixture(name: &str) -> PathBuf {
 /// The pinned model on a device. Panics when the model is not fetched: a run without it proves nothing.
 pub fn open_encoder(choice: Choice) -> Encoder {
     let model = &pinned::ALL_MINILM_L6_V2;
-    open(model.name, &fetch::model_home().join(model.folder), choice)
+    let folder = fetch::model_home().join(model.folder);
+    open(model.name, &folder, choice, None)
 }
 
 /// The random-weight BERT of `scripts/make_tiny_bert.py`.
 pub fn open_tiny(choice: Choice) -> Encoder {
-    open("tiny-bert", &fixture("tiny-bert"), choice)
+    open("tiny-bert", &fixture("tiny-bert"), choice, None)
 }
 
-fn open(name: &str, folder: &Path, choice: Choice) -> Encoder {
+/// The same weights, pooled by the first token and with prompts.
+pub fn open_tiny_cls(choice: Choice) -> Encoder {
+    let read = |file: &str| fs::read(fixture("tiny-bert-cls").join(file)).unwrap();
+    let extra = (read("pooling.json"), read("prompts.json"));
+    open("tiny-bert-cls", &fixture("tiny-bert"), choice, Some(extra))
+}
+
+/// The pinned model's weights as they are published.
+pub fn model_weights() -> Vec<u8> {
+    let folder = fetch::model_home().join(pinned::ALL_MINILM_L6_V2.folder);
+    fs::read(folder.join("model.safetensors"))
+        .unwrap_or_else(|e| panic!("{e}; run `gossamer model fetch`"))
+}
+
+/// The pinned model with other weights.
+pub fn open_weights(weights: &[u8], choice: Choice) -> Result<Encoder, Error> {
+    let model = &pinned::ALL_MINILM_L6_V2;
+    let read = |file: &str| fs::read(fetch::model_home().join(model.folder).join(file)).unwrap();
+    let (config, tokenizer) = (read("config.json"), read("tokenizer.json"));
+    pollster::block_on(Encoder::open(
+        ModelFiles {
+            name: model.name,
+            config: &config,
+            tokenizer: &tokenizer,
+            sentence: Some(&read("sentence_bert_config.json")),
+            pooling: None,
+            prompts: None,
+            weights,
+        },
+        choice,
+    ))
+}
+
+fn open(name: &str, folder: &Path, choice: Choice, extra: Option<(Vec<u8>, Vec<u8>)>) -> Encoder {
     let read = |file: &str| {
         fs::read(folder.join(file))
             .unwrap_or_else(|e| panic!("{file}: {e}; run `gossamer model fetch`"))
@@ -78,6 +112,8 @@ fn open(name: &str, folder: &Path, choice: Choice) -> Encoder {
             config: &config,
             tokenizer: &tokenizer,
             sentence: Some(&sentence),
+            pooling: extra.as_ref().map(|e| &e.0[..]),
+            prompts: extra.as_ref().map(|e| &e.1[..]),
             weights: &weights,
         },
         choice,

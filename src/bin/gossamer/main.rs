@@ -6,6 +6,7 @@
 
 mod ask;
 mod calibration;
+mod convert;
 mod doctor;
 mod documents;
 mod engine;

@@ -12,6 +12,7 @@ use gossamer::model::{Encoder, Error, ModelFiles};
 use serde_json::json;
 
 use crate::calibration::Calibration;
+use crate::convert;
 use crate::error::{Failure, at};
 use crate::output;
 use crate::speed::Speed;
@@ -39,6 +40,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make smaller weights beside the original; GOSSAMER_WEIGHTS=f16 or int8 then uses them
+    Convert(convert::Options),
 }
 
 /// Where its files are.
@@ -48,6 +51,7 @@ pub fn folder() -> PathBuf {
 
 pub fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
+        Command::Convert(options) => convert::run(&options)?,
         Command::Fetch { json } => {
             let total = MODEL.files.iter().map(|f| f.bytes).sum();
             let bar = output::bytes_bar(total);
@@ -177,7 +181,7 @@ pub async fn open_exactly(choice: Choice) -> Result<Encoder, Failure> {
     let (config, tokenizer) = (read("config.json")?, read("tokenizer.json")?);
     let (sentence, weights) = (
         read("sentence_bert_config.json")?,
-        read("model.safetensors")?,
+        read(&convert::weights_file())?,
     );
     let encoder = Encoder::open(
         ModelFiles {
@@ -185,6 +189,8 @@ pub async fn open_exactly(choice: Choice) -> Result<Encoder, Failure> {
             config: &config,
             tokenizer: &tokenizer,
             sentence: Some(&sentence),
+            pooling: None,
+            prompts: None,
             weights: &weights,
         },
         choice,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::threads;
 use crate::model::Error;
 use crate::model::kernels::{
-    After, Isa, MatMul, Matrix, Quantise, QuantisedMatMul, QuantisedMatrix, QuantisedRows,
+    After, Isa, Layout, MatMul, Matrix, Quantise, QuantisedMatMul, QuantisedMatrix, QuantisedRows,
 };
 use crate::model::weights::{Stored, Weights};
 
@@ -54,8 +54,13 @@ impl Linear {
             let scales: Vec<f32> = scales
                 .flat_map(|((_, scales), factor)| scales.iter().map(move |s| s * factor))
                 .collect();
+            // What attention gives out has no outliers: measured, 8 bits of it cost 2e-5 of cosine.
+            let fine = !names
+                .iter()
+                .all(|name| name.ends_with("attention.output.dense"));
             let parts: Vec<&[i8]> = parts.iter().map(|(values, _)| *values).collect();
-            let matrix = QuantisedMatrix::pack(isa, &parts, inputs, &scales, &bias);
+            let matrix =
+                QuantisedMatrix::pack(&Layout::best(isa), fine, &parts, inputs, &scales, &bias);
             return Ok(Self(Weight::I8(matrix)));
         }
         let parts: Vec<Vec<f32>> = stored
@@ -94,7 +99,7 @@ impl Linear {
         if let Weight::I8(matrix) = &self.0 {
             isa.run(Quantise {
                 input,
-                inputs: matrix.inputs(),
+                matrix,
                 rows: &mut split.quantised,
             });
         }

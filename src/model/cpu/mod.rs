@@ -13,7 +13,7 @@ mod units;
 mod threads;
 
 use super::Error;
-use super::config::BertConfig;
+use super::config::{BertConfig, Pooling};
 use super::kernels::{After, Attention, Buffer, Isa, LayerNorm};
 use super::weights::Weights;
 use linear::{Linear, Split};
@@ -65,6 +65,7 @@ pub struct CpuBert {
     heads: usize,
     hidden: usize,
     inner: usize,
+    pooling: Pooling,
 }
 
 /// Memory for the activations of one unit, reused from unit to unit.
@@ -82,7 +83,12 @@ impl CpuBert {
     ///
     /// # Errors
     /// Damaged or unsupported weights.
-    pub fn load(config: &BertConfig, weights: &Weights, isa: Isa) -> Result<Self, Error> {
+    pub fn load(
+        config: &BertConfig,
+        pooling: Pooling,
+        weights: &Weights,
+        isa: Isa,
+    ) -> Result<Self, Error> {
         let hidden = config.hidden_size;
         let words = weights.stored(
             "embeddings.word_embeddings.weight",
@@ -110,6 +116,7 @@ impl CpuBert {
             heads: config.num_attention_heads,
             hidden,
             inner: config.intermediate_size,
+            pooling,
         })
     }
 
@@ -194,12 +201,18 @@ impl CpuBert {
         }
     }
 
-    /// Mean over the tokens of each text, then L2 normalisation.
+    /// One vector per text, then L2 normalisation.
     fn pool(&self, texts: &[&[u32]], x: &[f32]) -> Vec<f32> {
         let mut pooled = vec![0f32; texts.len() * self.hidden];
-        let mut rows = x.chunks_exact(self.hidden);
+        let mut rest = x;
         for (ids, mean) in texts.iter().zip(pooled.chunks_exact_mut(self.hidden)) {
-            for row in rows.by_ref().take(ids.len()) {
+            let used = match self.pooling {
+                Pooling::Mean => ids.len(),
+                Pooling::Cls => 1,
+            };
+            let (text, later) = rest.split_at(ids.len() * self.hidden);
+            rest = later;
+            for row in text.chunks_exact(self.hidden).take(used) {
                 for (sum, v) in mean.iter_mut().zip(row) {
                     *sum += v;
                 }

@@ -20,6 +20,8 @@ pub(super) struct Gpu {
     info: DeviceInfo,
     token_budget: usize,
     dim: usize,
+    /// Set by tests.
+    lost: bool,
 }
 
 impl Gpu {
@@ -49,6 +51,7 @@ impl Gpu {
             info,
             token_budget,
             dim: config.hidden_size,
+            lost: false,
         })
     }
 
@@ -57,11 +60,20 @@ impl Gpu {
         &self.info
     }
 
+    /// Every later batch finds the device lost.
+    #[cfg(feature = "fault")]
+    pub fn lose(&mut self) {
+        self.lost = true;
+    }
+
     /// Embeds token lists, in order. One read-back per batch.
     ///
     /// # Errors
     /// [`Error::Device`] if the device fails or gives values that are not finite.
     pub async fn embed(&self, tokens: &[Vec<u32>]) -> Result<Vec<f32>, Error> {
+        if self.lost {
+            return Err(self.failed("was lost".into()));
+        }
         let mut values = Vec::with_capacity(tokens.len() * self.dim);
         let mut rest = tokens;
         while !rest.is_empty() {

@@ -173,21 +173,51 @@ impl<L: Copy> Panel<'_, L> {
                 }
             }
         }
-        for (p, weights) in weights.iter().enumerate() {
-            let mut w = [simd.splat(0.0); V];
-            for v in 0..V {
-                w[v] = simd.load(&weights[v]);
-            }
-            for i in 0..M {
-                let x = simd.splat(inputs[i][p]);
-                for v in 0..V {
-                    sums[i][v] = simd.mul_add(x, w[v], sums[i][v]);
+        // Four inputs a round: the loop's own arithmetic costs as much as one.
+        let (rounds, rest) = weights.as_chunks::<4>();
+        let mut fours = [inputs[0].as_chunks::<4>().0; M];
+        for (four, input) in fours.iter_mut().zip(&inputs) {
+            *four = &input.as_chunks::<4>().0[..rounds.len()];
+        }
+        for (p, weights) in rounds.iter().enumerate() {
+            for j in 0..4 {
+                let mut x = [0f32; M];
+                for i in 0..M {
+                    x[i] = fours[i][p][j];
                 }
+                step(simd, &mut sums, &x, &weights[j]);
             }
+        }
+        for (p, weights) in rest.iter().enumerate() {
+            let mut x = [0f32; M];
+            for i in 0..M {
+                x[i] = inputs[i][4 * rounds.len() + p];
+            }
+            step(simd, &mut sums, &x, weights);
         }
         for (i, sums) in sums.iter().enumerate() {
             let at = (row + i) * self.output_stride + self.first;
             finish(simd, sums, &mut output[at..at + self.width], self.after);
+        }
+    }
+}
+
+/// One input of every row against the weights of all columns.
+#[inline(always)]
+fn step<S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    sums: &mut [[S::F; V]; M],
+    x: &[f32; M],
+    weights: &[S::Lanes; V],
+) {
+    let mut w = [simd.splat(0.0); V];
+    for v in 0..V {
+        w[v] = simd.load(&weights[v]);
+    }
+    for i in 0..M {
+        let x = simd.splat(x[i]);
+        for v in 0..V {
+            sums[i][v] = simd.mul_add(x, w[v], sums[i][v]);
         }
     }
 }

@@ -12,6 +12,7 @@ mod math;
 mod matmul;
 mod memory;
 mod norm;
+#[cfg(any(test, not(all(target_family = "wasm", target_feature = "simd128"))))]
 mod portable;
 mod quantised;
 mod simd;
@@ -31,12 +32,18 @@ mod tiles;
 )]
 mod arch;
 
+#[cfg_attr(
+    not(all(target_family = "wasm", feature = "browser")),
+    path = "no_relaxed.rs"
+)]
+mod relaxed;
+
 pub use arch::Isa;
 pub use attention::Attention;
 pub use matmul::{After, MatMul, Matrix};
 pub use memory::Buffer;
 pub use norm::LayerNorm;
-pub use quantised::{Quantise, QuantisedMatMul, QuantisedMatrix, QuantisedRows};
+pub use quantised::{Layout, Quantise, QuantisedMatMul, QuantisedMatrix, QuantisedRows};
 
 #[cfg(test)]
 mod tests;

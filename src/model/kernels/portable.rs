@@ -27,7 +27,6 @@ impl Simd for Portable {
     const ROWS: usize = 4;
     const VECTORS: usize = 2;
     const GROUP: usize = 2;
-    const ACTIVATION_MAX: i32 = 127;
     const ACTIVATION_OFFSET: i32 = 0;
 
     #[inline(always)]
@@ -82,6 +81,14 @@ impl Simd for Portable {
         from.map(|v| v.to_bits() as i32)
     }
     #[inline(always)]
+    fn add_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
+        zip(a, b, |x, y| x.wrapping_add(y))
+    }
+    #[inline(always)]
+    fn times_128(self, v: [i32; 4]) -> [i32; 4] {
+        v.map(|x| x << 7)
+    }
+    #[inline(always)]
     fn to_f32(self, v: [i32; 4]) -> Four {
         v.map(|x| x as f32)
     }
@@ -96,9 +103,5 @@ impl Simd for Portable {
             *sum += a0 * i32::from(weights[2 * i] as i8) + a1 * i32::from(weights[2 * i + 1] as i8);
         }
         out
-    }
-    #[inline(always)]
-    fn group(values: &[i32]) -> u32 {
-        (values[0] as u32 & 0xffff) | ((values[1] as u32) << 16)
     }
 }

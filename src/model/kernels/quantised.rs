@@ -1,13 +1,16 @@
 //! Matrix products in 8 bits: weights with a scale per output, activations quantised per token as they come.
 //!
 //! `sum(x * w) = sx * sw * sum(qx * qw)` with both quantised symmetrically (the scheme of Jacob et al. 2018
-//! without zero points). Where the instruction wants unsigned activations they are stored with an offset, and the
+//! without zero points). Activations have outliers, so they get more than 8 bits wherever that is cheap: 14 where the
+//! machine multiplies 16 bits, or two planes of 8 bits, one 128 times the other, at twice the products. Where the instruction wants unsigned activations they are stored with an offset, and the
 //! sums start at what that offset adds.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::matmul::{After, finish};
 use super::memory::Buffer;
+use super::relaxed::{self, Relaxed};
 use super::simd::{Kernel, Simd};
 use super::{Isa, tiles};
 
@@ -20,13 +23,67 @@ pub struct QuantisedMatrix {
     bias: Buffer,
     inputs: usize,
     outputs: usize,
+    layout: Layout,
+    /// Bytes per activation, the coarse ones first; 1 also for one of 16 bits.
+    planes: usize,
+    /// The largest quantised activation: no sum leaves 32 bits.
+    limit: i32,
+}
+
+/// How activations and weights lie in memory.
+#[derive(Clone)]
+pub struct Layout {
+    /// Columns of a panel.
+    width: usize,
+    /// Products summed at a time: activations of 4 bytes, or of 2 times 16 bits.
+    group: usize,
+    /// What is added to an activation.
+    offset: i32,
+    /// Loops that stand in for those of the instruction set.
+    relaxed: Option<Relaxed>,
+}
+
+impl Layout {
+    /// The fastest for this machine.
+    pub fn best(isa: Isa) -> Self {
+        let relaxed = Relaxed::detect();
+        let (group, offset) = match &relaxed {
+            Some(relaxed) => (relaxed::GROUP, relaxed.offset()),
+            None => isa.run(Grouping),
+        };
+        Self {
+            width: isa.panel_width(),
+            group,
+            offset,
+            relaxed,
+        }
+    }
+
+    /// Whether a browser's relaxed dot product is used.
+    pub fn is_relaxed(&self) -> bool {
+        self.relaxed.is_some()
+    }
 }
 
 impl QuantisedMatrix {
     /// Packs parts of `[outputs, inputs]` that share their input; `scales` and `bias` have one value per output.
-    pub fn pack(isa: Isa, parts: &[&[i8]], inputs: usize, scales: &[f32], bias: &[f32]) -> Self {
-        let (width, outputs) = (isa.panel_width(), bias.len());
-        let (group, offset) = isa.run(Grouping);
+    /// `fine` asks for activations of more than 8 bits even where that costs twice the products.
+    pub fn pack(
+        layout: &Layout,
+        fine: bool,
+        parts: &[&[i8]],
+        inputs: usize,
+        scales: &[f32],
+        bias: &[f32],
+    ) -> Self {
+        let (width, outputs) = (layout.width, bias.len());
+        let (group, offset) = (layout.group, layout.offset);
+        let most = (i32::MAX as usize / (127 * inputs.max(1))).min(8191) as i32;
+        let (planes, limit) = match (group, fine) {
+            (2, _) => (1, most),
+            (_, true) => (2, most),
+            (_, false) => (1, most.min(127)),
+        };
         let columns = outputs.next_multiple_of(width);
         let groups = inputs.div_ceil(group);
         let panel_bytes = width * groups * group;
@@ -54,12 +111,16 @@ impl QuantisedMatrix {
             bias: padded(bias),
             inputs,
             outputs,
+            layout: layout.clone(),
+            planes,
+            limit,
         }
     }
 
-    /// Values per row that is multiplied.
-    pub fn inputs(&self) -> usize {
-        self.inputs
+    /// The largest quantised activation.
+    #[cfg(test)]
+    pub fn limit(&self) -> i32 {
+        self.limit
     }
 
     /// Values per row of the product.
@@ -91,14 +152,17 @@ impl Kernel for Grouping {
 pub struct QuantisedRows {
     groups: Buffer,
     scales: Vec<f32>,
+    /// Four rows' groups side by side, for relaxed loops; then their sums.
+    blocks: Buffer,
+    sums: Mutex<Buffer>,
 }
 
 /// Quantises rows, each by its own largest value.
 pub struct Quantise<'a> {
     /// Rows of `inputs` values.
     pub input: &'a [f32],
-    /// Values per row.
-    pub inputs: usize,
+    /// What they will be multiplied with.
+    pub matrix: &'a QuantisedMatrix,
     /// Where they go.
     pub rows: &'a mut QuantisedRows,
 }
@@ -108,13 +172,21 @@ impl Kernel for Quantise<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let groups = self.inputs.div_ceil(S::GROUP);
-        let count = self.input.len() / self.inputs;
+        let QuantisedMatrix {
+            inputs,
+            layout,
+            planes,
+            limit,
+            ..
+        } = self.matrix;
+        let (group, offset) = (layout.group, layout.offset);
+        let groups = planes * inputs.div_ceil(group);
+        let count = self.input.len() / inputs;
         let to = self.rows.groups.slice_mut::<u32>(count * groups);
         self.rows.scales.clear();
         for (row, to) in self
             .input
-            .chunks_exact(self.inputs)
+            .chunks_exact(*inputs)
             .zip(to.chunks_exact_mut(groups))
         {
             // Sixteen maxima at a time: the compiler makes vectors of that.
@@ -134,23 +206,56 @@ impl Kernel for Quantise<'_> {
                 let v = v.abs();
                 largest = if v > largest { v } else { largest };
             }
-            let limit = S::ACTIVATION_MAX as f32;
+            let limit = *limit as f32;
             self.rows.scales.push(largest / limit);
             let factor = limit / largest;
-            let whole = self.inputs / S::GROUP;
-            for (slot, values) in to.iter_mut().zip(row.chunks_exact(S::GROUP)) {
-                let mut quantised = [0i32; 4];
-                for (q, &v) in quantised.iter_mut().zip(values) {
-                    *q = round(v * factor);
+            // One array of bytes or of 16-bit integers, by what a group is: the compiler makes vectors of that.
+            if group == 2 {
+                let to: &mut [i16] = bytemuck::cast_slice_mut(to);
+                for (slot, &v) in to.iter_mut().zip(row) {
+                    *slot = (round(v * factor) + offset) as i16;
                 }
-                *slot = S::group(&quantised);
+                to[row.len()..].fill(offset as i16);
+            } else if *planes == 1 {
+                let to: &mut [u8] = bytemuck::cast_slice_mut(to);
+                for (slot, &v) in to.iter_mut().zip(row) {
+                    *slot = (round(v * factor) + offset) as u8;
+                }
+                to[row.len()..].fill(offset as u8);
+            } else {
+                let (coarse, fine) = to.split_at_mut(groups / 2);
+                let coarse: &mut [u8] = bytemuck::cast_slice_mut(coarse);
+                let fine: &mut [u8] = bytemuck::cast_slice_mut(fine);
+                for ((coarse, fine), &v) in coarse.iter_mut().zip(&mut *fine).zip(row) {
+                    let q = round(v * factor);
+                    let c = (q + 64) >> 7;
+                    *coarse = (c + offset) as u8;
+                    *fine = (q - (c << 7) + offset) as u8;
+                }
+                coarse[row.len()..].fill(offset as u8);
+                fine[row.len()..].fill(offset as u8);
             }
-            if whole < groups {
-                let mut quantised = [0i32; 4];
-                for (q, &v) in quantised.iter_mut().zip(&row[whole * S::GROUP..]) {
-                    *q = round(v * factor);
+        }
+        if layout.is_relaxed() {
+            let from: &[u32] = &self.rows.groups.slice()[..count * groups];
+            let blocks = count.div_ceil(relaxed::ROWS);
+            let to = self
+                .rows
+                .blocks
+                .slice_mut::<u32>(blocks * groups * relaxed::ROWS);
+            let plane = groups / planes;
+            // Plane after plane; in each, rows beyond the last keep what was there: nobody reads their sums.
+            let parts = to.chunks_exact_mut(blocks * plane * relaxed::ROWS);
+            for (p, to) in parts.enumerate() {
+                let to = to.chunks_exact_mut(plane * relaxed::ROWS);
+                for (to, rows) in to.zip(from.chunks(groups * relaxed::ROWS)) {
+                    for (i, row) in rows.chunks_exact(groups).enumerate() {
+                        let row = &row[p * plane..][..plane];
+                        for (slot, &x) in to[i..].iter_mut().step_by(relaxed::ROWS).zip(row) {
+                            *slot = x;
+                        }
+                    }
                 }
-                to[whole] = S::group(&quantised);
             }
         }
     }
@@ -181,6 +286,9 @@ impl Kernel for QuantisedMatMul<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
+        if let Some(relaxed) = &self.matrix.layout.relaxed {
+            return self.relaxed(relaxed, simd);
+        }
         match S::VECTORS {
             1 => self.panels::<S, 1>(simd),
             2 => self.panels::<S, 2>(simd),
@@ -190,6 +298,62 @@ impl Kernel for QuantisedMatMul<'_> {
 }
 
 impl QuantisedMatMul<'_> {
+    /// The sums by loops outside, then what remains to be done with them.
+    #[inline(always)]
+    fn relaxed<S: Simd>(self, relaxed: &Relaxed, simd: S) {
+        let QuantisedMatrix {
+            inputs,
+            layout,
+            planes,
+            ..
+        } = self.matrix;
+        let groups = inputs.div_ceil(layout.group);
+        let rows = self.rows.scales.len();
+        let first = self.columns.start / layout.width;
+        let panels = self.columns.len().div_ceil(layout.width);
+        let mut buffer = self
+            .rows
+            .sums
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let blocks = rows.div_ceil(relaxed::ROWS);
+        let stride = panels * layout.width;
+        let weights: &[u8] = self.matrix.panels.slice();
+        let weights = &weights[first * layout.width * groups * layout.group..];
+        let size = blocks * relaxed::ROWS * stride;
+        let sums = buffer.slice_mut::<i32>(planes * size);
+        let activations: &[u32] = self.rows.blocks.slice();
+        for (p, sums) in sums.chunks_exact_mut(size.max(1)).enumerate() {
+            let activations = &activations[p * blocks * groups * relaxed::ROWS..];
+            relaxed.run(activations, blocks, weights, (groups, panels), sums);
+        }
+        let vectors = stride / S::LANES;
+        let from = first * layout.width / S::LANES;
+        let part = |buffer: &'_ Buffer| -> Vec<S::Lanes> {
+            buffer.slice::<S::Lanes>()[from..from + vectors].to_vec()
+        };
+        let (starts, scales) = (part(&self.matrix.starts), part(&self.matrix.scales));
+        let bias = part(&self.matrix.bias);
+        let sums: &[S::Lanes] = buffer.slice();
+        let fine = &sums[(planes - 1) * size / S::LANES..];
+        let both = sums.chunks_exact(vectors).zip(fine.chunks_exact(vectors));
+        for (row, (sums, fine)) in both.take(rows).enumerate() {
+            let row_scale = simd.splat(self.rows.scales[row]);
+            let output = &mut self.output[row * self.columns.len()..][..self.columns.len()];
+            for (v, to) in output.chunks_mut(S::LANES).enumerate() {
+                let start = simd.load_i32(&starts[v]);
+                let mut sum = simd.add_i32(simd.load_i32(&sums[v]), start);
+                if *planes == 2 {
+                    let fine = simd.add_i32(simd.load_i32(&fine[v]), start);
+                    sum = simd.add_i32(simd.times_128(sum), fine);
+                }
+                let scale = simd.mul(simd.load(&scales[v]), row_scale);
+                let value = simd.mul_add(simd.to_f32(sum), scale, simd.load(&bias[v]));
+                finish(simd, &[value], to, self.after);
+            }
+        }
+    }
+
     #[inline(always)]
     fn panels<S: Simd, const V: usize>(self, simd: S) {
         let width = V * S::LANES;
@@ -200,13 +364,15 @@ impl QuantisedMatMul<'_> {
         let scales: &[S::Lanes] = self.matrix.scales.slice();
         let bias: &[S::Lanes] = self.matrix.bias.slice();
         let rows = self.rows.scales.len();
-        let activations: &[u32] = &self.rows.groups.slice()[..rows * groups];
+        let planes = self.matrix.planes;
+        let activations: &[u32] = &self.rows.groups.slice()[..rows * planes * groups];
         debug_assert!(self.columns.start.is_multiple_of(width));
         let mut column = self.columns.start;
         while column < self.columns.end {
             let panel = column / width;
             let tile = Tile {
                 activations,
+                planes,
                 row_scales: &self.rows.scales,
                 weights: &weights[panel * groups..][..groups],
                 starts: &starts[panel * V..][..V],
@@ -227,6 +393,7 @@ impl QuantisedMatMul<'_> {
 /// Some rows against one panel.
 struct Tile<'a, L, B, const V: usize> {
     activations: &'a [u32],
+    planes: usize,
     row_scales: &'a [f32],
     weights: &'a [[B; V]],
     starts: &'a [L],
@@ -247,22 +414,41 @@ impl<L, B, const V: usize> Tile<'_, L, B, V> {
         output: &mut [f32],
     ) {
         let groups = self.weights.len();
-        let mut inputs = [&self.activations[..0]; M];
-        for (i, input) in inputs.iter_mut().enumerate() {
-            *input = &self.activations[(row + i) * groups..][..groups];
-        }
         let mut sums = [[simd.splat_i32(0); V]; M];
-        for v in 0..V {
-            let start = simd.load_i32(&self.starts[v]);
-            for sum in &mut sums {
-                sum[v] = start;
+        for plane in 0..self.planes {
+            for v in 0..V {
+                let start = simd.load_i32(&self.starts[v]);
+                for sum in &mut sums {
+                    // The first plane's sums are zero until here.
+                    sum[v] = simd.add_i32(simd.times_128(sum[v]), start);
+                }
             }
-        }
-        for (p, weights) in self.weights.iter().enumerate() {
-            for i in 0..M {
-                let x = inputs[i][p];
-                for v in 0..V {
-                    sums[i][v] = simd.dot(sums[i][v], x, &weights[v]);
+            let mut inputs = [&self.activations[..0]; M];
+            for (i, input) in inputs.iter_mut().enumerate() {
+                let at = ((row + i) * self.planes + plane) * groups;
+                *input = &self.activations[at..at + groups];
+            }
+            // Four groups a round, as in f32.
+            let (rounds, rest) = self.weights.as_chunks::<4>();
+            let mut fours = [inputs[0].as_chunks::<4>().0; M];
+            for (four, input) in fours.iter_mut().zip(&inputs) {
+                *four = &input.as_chunks::<4>().0[..rounds.len()];
+            }
+            for (p, weights) in rounds.iter().enumerate() {
+                for j in 0..4 {
+                    for i in 0..M {
+                        for v in 0..V {
+                            sums[i][v] = simd.dot(sums[i][v], fours[i][p][j], &weights[j][v]);
+                        }
+                    }
+                }
+            }
+            for (p, weights) in rest.iter().enumerate() {
+                for i in 0..M {
+                    let x = inputs[i][4 * rounds.len() + p];
+                    for v in 0..V {
+                        sums[i][v] = simd.dot(sums[i][v], x, &weights[v]);
+                    }
                 }
             }
         }

@@ -22,10 +22,8 @@ pub trait Simd: Copy + Send + Sync {
     const ROWS: usize;
     /// Vectors per row of a tile.
     const VECTORS: usize;
-    /// 8-bit products that one lane sums at a time; they share a `u32` of activations.
+    /// 8-bit products that one lane sums at a time, 2 or 4; they share a `u32` of activations.
     const GROUP: usize;
-    /// The largest quantised activation.
-    const ACTIVATION_MAX: i32;
     /// What is added to a quantised activation before it is stored, and taken back by the sums' start.
     const ACTIVATION_OFFSET: i32;
 
@@ -44,11 +42,12 @@ pub trait Simd: Copy + Send + Sync {
 
     fn splat_i32(self, value: i32) -> Self::I;
     fn load_i32(self, from: &Self::Lanes) -> Self::I;
+    fn add_i32(self, a: Self::I, b: Self::I) -> Self::I;
+    fn times_128(self, v: Self::I) -> Self::I;
     fn to_f32(self, v: Self::I) -> Self::F;
-    /// `sums + products` of a group of activations with the weights of every lane.
+    /// `sums + products` of a group of activations (four bytes, or two 16-bit integers) with the weights of every
+    /// lane.
     fn dot(self, sums: Self::I, activations: u32, weights: &Self::Bytes) -> Self::I;
-    /// A group of quantised activations as [`Simd::dot`] wants them, offset included.
-    fn group(values: &[i32]) -> u32;
 }
 
 /// Something to compute with whichever instruction set there is. `run` must be `#[inline(always)]`, and so must

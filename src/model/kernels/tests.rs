@@ -128,18 +128,23 @@ fn some_columns_of_a_product_are_those_of_the_whole() {
 #[test]
 fn products_in_8_bits_are_exact_but_for_the_rounding_of_activations() {
     let mut random = Random(3);
-    for isa in Isa::all() {
+    for (isa, fine) in Isa::all()
+        .into_iter()
+        .flat_map(|isa| [(isa, false), (isa, true)])
+    {
         for (rows, inputs, outputs) in SHAPES {
             let input = random.many(rows * inputs);
             let weight: Vec<i8> = (0..outputs * inputs)
                 .map(|_| (random.next() * 127.0) as i8)
                 .collect();
             let (scales, bias) = (random.many(outputs), random.many(outputs));
-            let matrix = QuantisedMatrix::pack(isa, &[&weight], inputs, &scales, &bias);
+            let layout = Layout::best(isa);
+            let matrix = QuantisedMatrix::pack(&layout, fine, &[&weight], inputs, &scales, &bias);
             let mut want = Vec::new();
             for row in input.chunks(inputs) {
                 let most = row.iter().fold(0f32, |m, v| m.max(v.abs()));
-                let factor = 127.0 / most;
+                let limit = matrix.limit() as f32;
+                let factor = limit / most;
                 for (o, weights) in weight.chunks(inputs).enumerate() {
                     let sum: f64 = row
                         .iter()
@@ -149,14 +154,14 @@ fn products_in_8_bits_are_exact_but_for_the_rounding_of_activations() {
                             f64::from(quantised) * f64::from(w)
                         })
                         .sum();
-                    let scale = f64::from(scales[o]) * f64::from(most / 127.0);
+                    let scale = f64::from(scales[o]) * f64::from(most / limit);
                     want.push(sum * scale + f64::from(bias[o]));
                 }
             }
             let mut quantised = QuantisedRows::default();
             isa.run(Quantise {
                 input: &input,
-                inputs,
+                matrix: &matrix,
                 rows: &mut quantised,
             });
             let mut output = vec![0.0; rows * outputs];

@@ -7,6 +7,7 @@
 use std::arch::wasm32::*;
 
 use super::matmul::PanelWidth;
+#[cfg(test)]
 use super::portable::Portable;
 use super::simd::{Kernel, Simd};
 
@@ -15,7 +16,8 @@ use super::simd::{Kernel, Simd};
 pub enum Isa {
     /// 128 bits.
     Simd128(Simd128),
-    /// Arrays of four.
+    /// Arrays of four; only compared with.
+    #[cfg(test)]
     Portable(Portable),
 }
 
@@ -39,6 +41,7 @@ impl Isa {
     pub fn name(self) -> &'static str {
         match self {
             Self::Simd128(_) => "SIMD128",
+            #[cfg(test)]
             Self::Portable(_) => "portable",
         }
     }
@@ -52,6 +55,7 @@ impl Isa {
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self {
             Self::Simd128(simd) => kernel.run(simd),
+            #[cfg(test)]
             Self::Portable(simd) => kernel.run(simd),
         }
     }
@@ -70,7 +74,6 @@ impl Simd for Simd128 {
     const ROWS: usize = 4;
     const VECTORS: usize = 2;
     const GROUP: usize = 2;
-    const ACTIVATION_MAX: i32 = 127;
     const ACTIVATION_OFFSET: i32 = 0;
 
     #[inline(always)]
@@ -123,6 +126,14 @@ impl Simd for Simd128 {
         unsafe { v128_load(from.as_ptr().cast()) }
     }
     #[inline(always)]
+    fn add_i32(self, a: v128, b: v128) -> v128 {
+        i32x4_add(a, b)
+    }
+    #[inline(always)]
+    fn times_128(self, v: v128) -> v128 {
+        i32x4_shl(v, 7)
+    }
+    #[inline(always)]
     fn to_f32(self, v: v128) -> v128 {
         f32x4_convert_i32x4(v)
     }
@@ -133,9 +144,5 @@ impl Simd for Simd128 {
             sums,
             i32x4_dot_i16x8(i32x4_splat(activations as i32), weights),
         )
-    }
-    #[inline(always)]
-    fn group(values: &[i32]) -> u32 {
-        Portable::group(values)
     }
 }

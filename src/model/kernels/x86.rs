@@ -115,7 +115,6 @@ impl Simd for Avx512 {
     const ROWS: usize = 8;
     const VECTORS: usize = 3;
     const GROUP: usize = 4;
-    const ACTIVATION_MAX: i32 = 127;
     const ACTIVATION_OFFSET: i32 = 128;
 
     #[inline(always)]
@@ -170,6 +169,14 @@ impl Simd for Avx512 {
         unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
     }
     #[inline(always)]
+    fn add_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_add_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn times_128(self, v: __m512i) -> __m512i {
+        unsafe { _mm512_slli_epi32::<7>(v) }
+    }
+    #[inline(always)]
     fn to_f32(self, v: __m512i) -> __m512 {
         unsafe { _mm512_cvtepi32_ps(v) }
     }
@@ -179,15 +186,6 @@ impl Simd for Avx512 {
             let weights = _mm512_loadu_si512(weights.as_ptr().cast());
             _mm512_dpbusd_epi32(sums, _mm512_set1_epi32(activations as i32), weights)
         }
-    }
-    #[inline(always)]
-    fn group(values: &[i32]) -> u32 {
-        u32::from_le_bytes([
-            (values[0] + 128) as u8,
-            (values[1] + 128) as u8,
-            (values[2] + 128) as u8,
-            (values[3] + 128) as u8,
-        ])
     }
 }
 
@@ -203,7 +201,6 @@ impl Simd for Avx2 {
     const VECTORS: usize = 2;
     // Pairs of 16 bits: sums of pairs of 8-bit products would saturate.
     const GROUP: usize = 2;
-    const ACTIVATION_MAX: i32 = 127;
     const ACTIVATION_OFFSET: i32 = 0;
 
     #[inline(always)]
@@ -258,6 +255,14 @@ impl Simd for Avx2 {
         unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
     }
     #[inline(always)]
+    fn add_i32(self, a: __m256i, b: __m256i) -> __m256i {
+        unsafe { _mm256_add_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn times_128(self, v: __m256i) -> __m256i {
+        unsafe { _mm256_slli_epi32::<7>(v) }
+    }
+    #[inline(always)]
     fn to_f32(self, v: __m256i) -> __m256 {
         unsafe { _mm256_cvtepi32_ps(v) }
     }
@@ -268,9 +273,5 @@ impl Simd for Avx2 {
             let pairs = _mm256_madd_epi16(_mm256_set1_epi32(activations as i32), weights);
             _mm256_add_epi32(sums, pairs)
         }
-    }
-    #[inline(always)]
-    fn group(values: &[i32]) -> u32 {
-        Portable::group(values)
     }
 }

@@ -1,0 +1,65 @@
+// Both sides of every target of the encoder, in one run on one machine, and their ratios.
+//
+//   node run.mjs [--native] [--browser] [--webgpu]      (without a flag: native and browser)
+//
+// Needs: the models of `make bench-encoder` in $GOSSAMER_CACHE/bench-encoder, www/pkg, the example encoder_speed.
+
+import { execFileSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+import { browserSide } from "./browser.mjs";
+
+const { values: flags } = parseArgs({ options: { native: { type: "boolean" }, browser: { type: "boolean" }, webgpu: { type: "boolean" } } });
+const all = !flags.native && !flags.browser && !flags.webgpu;
+const here = fileURLToPath(new URL(".", import.meta.url));
+const cache = process.env.GOSSAMER_CACHE ?? path.join(os.homedir(), ".cache/gossamer");
+const onnx = path.join(cache, "bench-encoder/model");
+const python = path.join(cache, "bench-encoder/venv/bin/python");
+const ours = process.env.ENCODER_SPEED;
+
+const line = (what, mine, theirs, unit = "ms") =>
+  console.log(`${what.padEnd(62)}${mine.toFixed(1).padStart(9)} ${unit}${theirs.toFixed(1).padStart(9)} ${unit}   ${(theirs / mine).toFixed(2)}`);
+
+console.log(`${os.cpus()[0].model}, ${os.cpus().length} cores, load ${os.loadavg()[0].toFixed(1)}`);
+console.log(`${"".padEnd(62)}${"gossamer".padStart(12)}${"the other".padStart(12)}   ratio (above 1: faster)`);
+
+if (all || flags.native) {
+  const threads = Math.min(2, os.cpus().length);
+  const mine = (...args) => JSON.parse(execFileSync(ours, ["cpu", ...args.map(String)], { env: { ...process.env, RAYON_NUM_THREADS: String(threads) } }));
+  const theirs = (file, batch, tokens) =>
+    JSON.parse(execFileSync(python, [path.join(here, "native.py"), path.join(onnx, "onnx", file), threads, batch, tokens, 5].map(String)));
+  // One after the other, twice, and the better of each: what else the machine does hits both.
+  const best = (f) => [f(), f()].reduce((a, b) => (a.ms < b.ms ? a : b));
+  for (const [batch, tokens] of [[16, 128], [1, 16]]) {
+    const other = best(() => theirs("model.onnx", batch, tokens));
+    line(`native CPU, ${threads} threads, batch ${batch}, ${tokens} tokens: onnxruntime fp32`, best(() => mine(tokens, batch, 5)).ms, other.ms);
+    line(`  the same with int8 weights, against its fp32`, best(() => mine(tokens, batch, 5, "model.int8.safetensors")).ms, other.ms);
+  }
+  const lengths = await squadLengths();
+  if (lengths) {
+    const most = Math.max(...lengths);
+    line(`native CPU, ${lengths.length} SQuAD passages: all padded to ${most} tokens`, best(() => mine(lengths.join(), lengths.length, 2)).ms,
+      best(() => mine(most, lengths.length, 2)).ms);
+  }
+  for (const file of ["model.safetensors", "model.f16.safetensors", "model.int8.safetensors"]) {
+    const { openMs, weightBytes } = best(() => mine(16, 1, 1, file));
+    console.log(`native CPU, ${file}: open ${openMs.toFixed(0)} ms, ${(weightBytes / 1e6).toFixed(1)} MB of weights in memory`);
+  }
+}
+if (all || flags.browser || flags.webgpu) {
+  await browserSide({ cpu: all || flags.browser, webgpu: flags.webgpu, onnx, model: path.join(cache, "models/all-MiniLM-L6-v2"), line });
+}
+
+/** Word-piece counts of 64 passages, estimated at 1.3 per word, or nothing without the data. */
+async function squadLengths() {
+  const { gunzipSync } = await import("node:zlib");
+  const file = path.join(process.env.GOSSAMER_DATA ?? path.join(here, "../../../shared/data"), "squad/passages.jsonl.gz");
+  const bytes = await readFile(file).catch(() => undefined);
+  if (!bytes) return console.log(`(no mixed lengths: ${file} is not there)`);
+  const texts = gunzipSync(bytes).toString().split("\n").filter(Boolean).filter((_, i) => i % 300 === 0).slice(0, 64);
+  return texts.map((t) => Math.min(256, Math.round(JSON.parse(t).text.split(/\s+/).length * 1.3)));
+}
