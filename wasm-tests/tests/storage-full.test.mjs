@@ -12,11 +12,12 @@ import { test } from "node:test";
 import { browser, executable } from "../harness.mjs";
 import { bare, bareSite, numbered } from "./storage-bare.mjs";
 
-/** A command that runs Chromium with its profile on 100 MB of disk. */
+/** A command that runs Chromium with its profile on 100 MB of disk: for anybody, or for root where namespaces are root's. */
 async function confined(folder, profile) {
   const file = path.join(folder, "chromium.sh");
   await writeFile(file, `#!/bin/sh
-exec unshare --user --map-root-user --mount sh -c 'mount -t tmpfs -o size=100m tmpfs "${profile}" && exec "${executable()}" "$@"' sh "$@"
+unshare --user --map-root-user --mount true && user="--user --map-root-user"
+exec unshare $user --mount sh -c 'mount -t tmpfs -o size=100m tmpfs "${profile}" && exec "${executable()}" "$@"' sh "$@"
 `);
   await chmod(file, 0o755);
   return file;
