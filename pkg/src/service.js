@@ -136,7 +136,7 @@ class Service {
   }
 
   verify({ repair }, { signal }) {
-    return repair ? this.#write(() => this.#engine.repair(), signal) : this.#read(() => this.#engine.verify());
+    return repair ? this.#write(() => this.#engine.repair(), signal) : this.#soon(signal, () => this.#engine.verify());
   }
 
   compact(_, { signal }) {
