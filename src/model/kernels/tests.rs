@@ -105,7 +105,7 @@ fn some_columns_of_a_product_are_those_of_the_whole() {
         let (rows, inputs, outputs) = (9, 40, 150);
         let (input, weight) = (random.many(rows * inputs), random.many(outputs * inputs));
         let matrix = Matrix::pack(isa, &[&weight], inputs, &random.many(outputs));
-        let mut product = |columns: std::ops::Range<usize>| {
+        let product = |columns: std::ops::Range<usize>| {
             let mut output = vec![0.0; rows * columns.len()];
             isa.run(MatMul {
                 input: &input,
