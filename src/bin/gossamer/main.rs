@@ -6,6 +6,7 @@
 
 mod ask;
 mod calibration;
+mod codec;
 mod convert;
 mod doctor;
 mod documents;
@@ -77,6 +78,9 @@ enum Command {
     },
     /// Measure recall, recomputations and bytes of an index (`eval --help`)
     Eval(eval::Options),
+    /// Train a codec on text of your own
+    #[command(subcommand)]
+    Codec(codec::Command),
     /// Check every byte of an index against its checksums
     Verify(Place),
     /// Merge all segments and give back the space of removed documents
@@ -172,6 +176,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { folder } => shell::man(folder),
         Command::Eval(options) => eval::run(options).await,
+        Command::Codec(command) => codec::run(command).await,
         Command::Stats(place) => documents::stats(&place).await,
         Command::List(place) => documents::list(&place).await,
         Command::Remove { ids, place, device } => documents::remove(&place, &device, &ids).await,
