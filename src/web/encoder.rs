@@ -22,7 +22,7 @@ const CPU_SLICE: usize = 8;
 const GPU_SLICE: usize = 64;
 
 /// The encoder of this build.
-pub(super) struct Inside(Encoder);
+pub(super) struct Inside(Box<Encoder>);
 
 impl Inside {
     pub(super) fn embedder(&self) -> &Encoder {
@@ -89,7 +89,7 @@ impl Engine {
         };
         let encoder = Encoder::open(files, choice).await.map_err(thrown)?;
         drop(weights);
-        self.take(Model::Inside(Inside(encoder)), codec.as_deref())
+        self.take(Model::Inside(Inside(Box::new(encoder))), codec.as_deref())
             .await?;
         self.info()
     }
