@@ -138,6 +138,14 @@ fn readers_of_other_threads_see_whole_generations_while_one_writes() {
                 }
             });
         }
+        // Set even if the writer fails, so that the readers end and its failure is seen.
+        struct Done<'a>(&'a std::sync::atomic::AtomicBool);
+        impl Drop for Done<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        let _done = Done(&done);
         block_on(async {
             let words = Words::new();
             let options = WriterOptions {
@@ -158,7 +166,6 @@ fn readers_of_other_threads_see_whole_generations_while_one_writes() {
                 writer.commit(&words).await.unwrap();
             }
         });
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     assert_eq!(index.snapshot().documents(), 90);
     std::fs::remove_dir_all(folder).unwrap();
