@@ -1,6 +1,6 @@
 // Node's storage: a folder, laid out as the native command's, so that each opens what the other made.
 
-import { mkdir, open, readFile, readdir, rename, unlink } from "node:fs/promises";
+import { link, mkdir, open, readFile, readdir, rename, unlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 
 /** Times a lock is tried when the one found turns out to be left by a dead process. */
@@ -74,9 +74,10 @@ export class Folder {
     const file = this.#lockFile();
     for (let attempt = 0; attempt < TRIES; attempt++) {
       try {
-        const handle = await open(file, "wx");
-        await handle.writeFile(String(process.pid));
-        await handle.close();
+        // Linked when it is whole: who reads it never finds it without its owner.
+        const mine = path.join(this.#folder, `lock-${process.pid}-${++this.#counter}`);
+        await writeFile(mine, String(process.pid));
+        await link(mine, file).finally(() => remove(mine));
         this.#locked = true;
         for (const name of await this.#names()) if (name.startsWith("new-")) await remove(path.join(this.#folder, name));
         return;
