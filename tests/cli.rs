@@ -202,6 +202,25 @@ fn a_file_that_was_only_touched_is_unchanged() {
     );
 }
 
+#[test]
+fn a_quiet_search_says_where_the_answer_is_and_nothing_else() {
+    let folder = Folder::new("quiet");
+    folder.file("docs/a.md", "# Tides\n\nThey follow the moon.");
+    index(&folder.0);
+    let search = ["search", "moon", "--index", "idx", "--backend", "cpu"];
+    let said = |output: std::process::Output| {
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    let [answer, note] = said(gossamer(&folder.0, &search));
+    assert!(
+        answer.starts_with("1. docs/a.md (Tides, bytes 0-"),
+        "{answer}"
+    );
+    assert!(note.contains(" ms on "), "{note}");
+    let quiet = said(gossamer(&folder.0, &[&search[..], &["--quiet"]].concat()));
+    assert_eq!(quiet, [answer, String::new()]);
+}
+
 #[cfg(unix)]
 #[test]
 fn an_import_killed_midway_goes_on_from_its_last_commit() {

@@ -3,6 +3,8 @@
 use gossamer::index::{Hit, SearchResult};
 use serde_json::{Value, json};
 
+use crate::output;
+
 /// A result: its hits and what finding them cost.
 pub fn result_json(result: &SearchResult) -> Value {
     let (stats, left_out) = (&result.stats, &result.left_out);
@@ -45,6 +47,19 @@ pub fn hit_json(hit: &Hit) -> Value {
         },
         "marks": hit.marks.iter().map(|m| [m.start, m.end]).collect::<Vec<_>>(),
     })
+}
+
+/// Where a hit is, for people: its document, the place in it, and the bytes.
+pub fn address(hit: &Hit) -> String {
+    let place = place(&hit.metadata, hit.bytes.start);
+    let place = place.map_or_else(String::new, |place| format!("{place}, "));
+    let bytes = &hit.bytes;
+    format!(
+        "{} ({place}bytes {}-{})",
+        output::bold(&hit.document),
+        bytes.start,
+        bytes.end
+    )
 }
 
 /// Metadata as it goes out: an object without the sections, which may be long.

@@ -120,11 +120,9 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
     }
     for (rank, hit) in result.hits.iter().enumerate() {
         println!(
-            "{}. {} (bytes {}-{})  score {:.3}{}",
+            "{}. {}  score {:.3}{}",
             asked.offset + rank + 1,
-            hit.document,
-            hit.bytes.start,
-            hit.bytes.end,
+            hits::address(hit),
             hit.score,
             if hit.why.estimated {
                 " (estimated)"
@@ -152,13 +150,13 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
             output::count(result.stats.damaged, "chunk")
         );
     }
-    eprintln!(
+    output::note(format_args!(
         "{ms:.0} ms on {}: {} read, {} recomputed in {}",
         backend.map_or("no model".to_owned(), |b| b.name),
         output::count(result.stats.codes_read, "code"),
         output::count(result.stats.recomputed, "embedding"),
         output::count(result.stats.rounds, "round")
-    );
+    ));
     Ok(ExitCode::SUCCESS)
 }
 

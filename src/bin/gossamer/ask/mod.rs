@@ -100,7 +100,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
     }
     println!("\n");
     for (n, hit) in (1..).zip(&found).filter(|(n, _)| cited.contains(n)) {
-        println!("[{n}] {}", where_is(hit));
+        println!("[{n}] {}", hits::address(hit));
     }
     if cited.is_empty() {
         output::note(format_args!(
@@ -140,16 +140,6 @@ fn endpoint(options: &Options) -> Result<Endpoint, Failure> {
         model,
         key: set(&None, "GOSSAMER_API_KEY"),
     })
-}
-
-/// File, place in it, and offset.
-fn where_is(hit: &Hit) -> String {
-    let place = hits::place(&hit.metadata, hit.bytes.start);
-    let place = place.map_or_else(String::new, |place| format!("{place}, "));
-    format!(
-        "{} ({place}bytes {}-{})",
-        hit.document, hit.bytes.start, hit.bytes.end
-    )
 }
 
 fn messages(question: &str, found: &[Hit]) -> Value {

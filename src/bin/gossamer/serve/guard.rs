@@ -9,8 +9,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
+use tokio::time::{sleep, timeout};
 
 use super::reply::Problem;
+
+/// Before a refusal goes out: a flood of refusals took CPU from the encoder, and who asks again at once, or guesses
+/// tokens, has to wait for each.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is checked of every request.
 #[derive(Debug)]
@@ -112,12 +117,16 @@ pub async fn origin(State(guard): State<Arc<Guard>>, request: Request, next: Nex
 /// Refuses who has no token, and ends what takes too long.
 pub async fn access(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     if let Err(problem) = guard.check_token(request.headers()) {
+        sleep(PAUSE).await;
         return problem.into_response();
     }
-    let Ok(mut response) = tokio::time::timeout(guard.time, next.run(request)).await else {
+    let Ok(mut response) = timeout(guard.time, next.run(request)).await else {
         let message = format!("it took longer than {} s", guard.time.as_secs());
         return Problem::new(StatusCode::GATEWAY_TIMEOUT, "timeout", message).into_response();
     };
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        sleep(PAUSE).await;
+    }
     let never = HeaderValue::from_static("no-store");
     response.headers_mut().insert(header::CACHE_CONTROL, never);
     response
