@@ -30,7 +30,7 @@ const page = () => {
   const engine = async (weights, backend) => {
     const { default: init, Engine } = await import("/pkg/gossamer.js");
     await init();
-    const engine = await Engine.open(`bench-${weights}-${backend}`);
+    const engine = await Engine.open("bench", { storage: "memory" });
     const [config, tokenizer, sentence, file] = await Promise.all(
       ["config.json", "tokenizer.json", "sentence_bert_config.json", weights].map((name) => bytes(`/model/${name}`)),
     );
