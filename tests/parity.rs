@@ -90,10 +90,13 @@ fn the_tiny_bert_matches_its_reference_on_cpu_and_vulkan() {
 
 #[test]
 fn pooling_by_the_first_token_and_prompts_match_their_reference() {
-    let encoder = common::open_tiny_cls(Choice::Cpu);
     let golden = Golden::read("tiny-bert-cls/golden.json");
     assert!(!golden.cases.is_empty());
-    for case in &golden.cases {
+    let encoders = [Choice::Cpu, Choice::Gpu].map(common::open_tiny_cls);
+    for (encoder, case) in encoders
+        .iter()
+        .flat_map(|e| golden.cases.iter().map(move |c| (e, c)))
+    {
         let role = if case.name.starts_with("query") {
             Role::Query
         } else {
@@ -109,7 +112,9 @@ fn pooling_by_the_first_token_and_prompts_match_their_reference() {
     }
     // What goes before a passage takes room in it.
     let plain = common::open_tiny(Choice::Cpu).tokenizer().max_text_tokens();
-    assert_eq!(encoder.tokenizer().max_text_tokens(), plain - 3);
+    for encoder in &encoders {
+        assert_eq!(encoder.tokenizer().max_text_tokens(), plain - 3);
+    }
 }
 
 #[cfg(feature = "fault")]

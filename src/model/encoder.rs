@@ -111,13 +111,7 @@ impl Encoder {
         weights: &Weights<'_>,
         choice: Choice,
     ) -> Result<(), Error> {
-        if pooling != Pooling::Mean {
-            return Err(Error::Device {
-                device: "gpu".into(),
-                why: "pools by the mean only, and this model takes the first token".into(),
-            });
-        }
-        self.gpu = Some(Gpu::open(config, weights, choice).await?);
+        self.gpu = Some(Gpu::open(config, pooling, weights, choice).await?);
         self.test().await?;
         // A GPU that failed and was made up for by the CPU has not passed.
         match self.lost.take() {

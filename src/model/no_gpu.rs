@@ -1,7 +1,7 @@
 //! In place of `gpu/mod.rs` in a build without GPU support.
 
 use super::Error;
-use super::config::BertConfig;
+use super::config::{BertConfig, Pooling};
 use super::device::{Choice, DeviceInfo};
 use super::weights::Weights;
 
@@ -10,7 +10,12 @@ pub(super) enum Gpu {}
 
 impl Gpu {
     /// Says so.
-    pub async fn open(_: &BertConfig, _: &Weights<'_>, _: Choice) -> Result<Self, Error> {
+    pub async fn open(
+        _: &BertConfig,
+        _: Pooling,
+        _: &Weights<'_>,
+        _: Choice,
+    ) -> Result<Self, Error> {
         Err(Error::Device {
             device: "gpu".into(),
             why: "this build has no GPU support".into(),

@@ -6,6 +6,7 @@
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::Error;
+use super::config::BertConfig;
 use super::convert::Precision;
 
 /// Metadata key of a converted file: SHA-256 of the original in hexadecimal.
@@ -124,6 +125,22 @@ impl<'a> Weights<'a> {
     /// Values of a tensor as f32, with its shape checked; of 8 bits, multiplied by their scales.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
         Ok(self.stored(name, shape)?.into_f32())
+    }
+
+    /// Position embeddings with the row of token type 0 added: every text here is a single segment.
+    pub fn positions(&self, config: &BertConfig) -> Result<Vec<f32>, Error> {
+        let hidden = config.hidden_size;
+        let mut positions = self.values(
+            "embeddings.position_embeddings.weight",
+            &[config.max_position_embeddings, hidden],
+        )?;
+        let types = self.values("embeddings.token_type_embeddings.weight", &[2, hidden])?;
+        for row in positions.chunks_exact_mut(hidden) {
+            for (value, kind) in row.iter_mut().zip(&types) {
+                *value += kind;
+            }
+        }
+        Ok(positions)
     }
 
     /// A tensor as it is stored, with its shape checked; no value of it is infinite or not a number.

@@ -94,16 +94,7 @@ impl CpuBert {
             "embeddings.word_embeddings.weight",
             &[config.vocab_size, hidden],
         )?;
-        let mut positions = weights.values(
-            "embeddings.position_embeddings.weight",
-            &[config.max_position_embeddings, hidden],
-        )?;
-        let types = weights.values("embeddings.token_type_embeddings.weight", &[2, hidden])?;
-        for row in positions.chunks_exact_mut(hidden) {
-            for (value, kind) in row.iter_mut().zip(&types) {
-                *value += kind;
-            }
-        }
+        let positions = weights.positions(config)?;
         let layers = (0..config.num_hidden_layers)
             .map(|i| Layer::load(config, weights, i, isa))
             .collect::<Result<_, _>>()?;

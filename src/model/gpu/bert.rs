@@ -5,7 +5,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::model::Error;
-use crate::model::config::BertConfig;
+use crate::model::config::{BertConfig, Pooling};
 use crate::model::weights::Weights;
 
 use super::kernels::Epilogue;
@@ -108,7 +108,12 @@ impl Bert {
     ///
     /// # Errors
     /// Tensors that are missing or of another shape; widths that the kernels cannot divide.
-    pub fn load(config: &BertConfig, weights: &Weights, device: &Device) -> Result<Self, Error> {
+    pub fn load(
+        config: &BertConfig,
+        pooling: Pooling,
+        weights: &Weights,
+        device: &Device,
+    ) -> Result<Self, Error> {
         let hidden = config.hidden_size;
         let step = ops::LANES * ops::TILE.1;
         for (name, width) in [
@@ -126,16 +131,7 @@ impl Bert {
             "embeddings.word_embeddings.weight",
             &[config.vocab_size, hidden],
         )?;
-        let mut positions = weights.values(
-            "embeddings.position_embeddings.weight",
-            &[config.max_position_embeddings, hidden],
-        )?;
-        let types = weights.values("embeddings.token_type_embeddings.weight", &[2, hidden])?;
-        for row in positions.chunks_exact_mut(hidden) {
-            for (value, kind) in row.iter_mut().zip(&types) {
-                *value += kind;
-            }
-        }
+        let positions = weights.positions(config)?;
         let layers = (0..config.num_hidden_layers)
             .map(|i| Layer::load(config, weights, i, device))
             .collect::<Result<_, _>>()?;
@@ -148,7 +144,7 @@ impl Bert {
             embedding_norm: Norm::load(weights, "embeddings.LayerNorm", config, device)?,
             layers,
             heads: config.num_attention_heads,
-            first_only: false,
+            first_only: pooling == Pooling::Cls,
             device: device.clone(),
         })
     }

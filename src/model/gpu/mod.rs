@@ -5,7 +5,7 @@ mod kernels;
 mod ops;
 
 use crate::model::Error;
-use crate::model::config::BertConfig;
+use crate::model::config::{BertConfig, Pooling};
 use crate::model::device::{self, Choice, DeviceInfo, Opened};
 use crate::model::weights::Weights;
 
@@ -31,6 +31,7 @@ impl Gpu {
     /// [`Error::Device`] if there is no adapter or, for `Auto`, only an emulated one; damaged weights.
     pub async fn open(
         config: &BertConfig,
+        pooling: Pooling,
         weights: &Weights<'_>,
         choice: Choice,
     ) -> Result<Self, Error> {
@@ -47,7 +48,7 @@ impl Gpu {
             token_budget,
         } = opened;
         Ok(Self {
-            bert: Bert::load(config, weights, &device)?,
+            bert: Bert::load(config, pooling, weights, &device)?,
             info,
             token_budget,
             dim: config.hidden_size,
