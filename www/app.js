@@ -98,6 +98,8 @@ async function offlineState(state) {
 }
 
 function show({ stats: now, documents }) {
+  const there = new Set(documents.map(({ id }) => id));
+  for (const id of documentsView.inState("done")) if (!there.has(id)) documentsView.drop(id);
   for (const { id, chunks } of documents.sort((a, b) => a.id.localeCompare(b.id))) {
     documentsView.show({ id, name: id.split("/").pop(), state: "done", chunks });
   }

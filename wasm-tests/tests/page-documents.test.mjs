@@ -219,6 +219,8 @@ test("of two tabs one adds: the other hands its files over, sees them come, and 
     await second.waitForFunction(() => document.getElementById("state-chunks").textContent === "1");
     const [hit] = await ask(second, "marmalade");
     assert.equal(hit.file, "handed.txt");
+    await first.click('[aria-label="Remove handed.txt"]');
+    await second.waitForFunction(() => document.querySelectorAll(".file").length === 0);
     await first.close();
     await second.waitForFunction(() => globalThis.gossamer.role() === "writer");
     await dropFiles(second, [{ name: "own.txt", text: "Now it writes by itself." }]);
