@@ -140,7 +140,7 @@ export function answers(page) {
 
 /** Waits until nothing is being added any more. */
 export const imported = (page) => page.waitForFunction(
-  () => document.getElementById("total").hidden && !document.querySelector('.file[data-state="queued"], .file[data-state="reading"], .file[data-state="embedding"]'),
+  () => document.getElementById("files").getAttribute("aria-busy") !== "true" && document.getElementById("total").hidden && !document.querySelector('.file[data-state="queued"], .file[data-state="reading"], .file[data-state="embedding"]'),
   undefined, { timeout: 300_000 },
 );
 

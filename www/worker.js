@@ -138,7 +138,7 @@ const methods = {
 
 /** A document as the engine takes it. Its sections go into the metadata, counted in bytes as everywhere else; those of
  *  Markdown are its headings, which the engine finds in the text by itself. */
-function described({ id, title, text, metadata, sections = [] }) {
+function described({ id, title, text, metadata = {}, sections = [] }) {
   if (sections.length > 0 && metadata.type !== "markdown") {
     const offset = bytesBefore(text);
     metadata = { ...metadata, sections: sections.map(({ start, label }) => ({ start: offset(start), label })) };

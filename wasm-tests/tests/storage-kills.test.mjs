@@ -48,14 +48,23 @@ test("every committed document is there after the tab was killed, wherever that 
           }
         })().catch(() => {});
       }, [Array.from({ length: 200 }, (_, i) => numbered(documents + i)), documents]);
-      await new Promise((wake) => setTimeout(wake, 20 + random() * 600));
+      // At any moment of up to three commits, however long one takes here.
+      const many = random() * 3;
+      const until = (enough) => new Promise((wake) => {
+        const look = () => (enough() ? wake() : setTimeout(look, 2));
+        look();
+      });
+      const from = performance.now();
+      await until(() => committed >= documents + Math.ceil(many) - 1 && begun > committed);
+      const each = Math.min(2000, (performance.now() - from) / Math.max(1, committed - documents));
+      await new Promise((wake) => setTimeout(wake, (many % 1) * each));
       const session = await context.newCDPSession(page);
       session.send("Page.crash").catch(() => {});
       await page.waitForEvent("crash");
       await page.close();
     }
     t.diagnostic(`${committed} documents committed over ${KILLS} kills`);
-    assert.ok(committed > KILLS, "the kills left no time to commit anything");
+    assert.ok(committed > KILLS / 4, "the kills left no time to commit anything");
   } finally {
     await close();
     await server.close();

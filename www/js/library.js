@@ -161,7 +161,20 @@ export class Library {
   }
 
   #connect() {
-    const take = (taken) => taken && this.add(taken).catch(notice.trouble);
+    // Said from the first moment on: walking through a folder, and keeping its files, takes a while.
+    let under = 0;
+    const busy = (change) => byId("files").setAttribute("aria-busy", String((under += change) > 0));
+    const take = async (taking) => {
+      busy(1);
+      try {
+        const taken = await taking;
+        if (taken) await this.add(taken);
+      } catch (error) {
+        notice.trouble(error);
+      } finally {
+        busy(-1);
+      }
+    };
     const { importer } = this.#host;
     byId("picker").accept = accepted;
     for (const [button, picker] of [["choose", "picker"], ["choose-folder", "folder-picker"]]) {
@@ -189,10 +202,10 @@ export class Library {
       event.preventDefault();
       event.dataTransfer.dropEffect = "copy";
     }));
-    addEventListener("drop", files(async (event) => {
+    addEventListener("drop", files((event) => {
       event.preventDefault();
       dragging(-depth);
-      take(await intake.fromDrop(event.dataTransfer));
+      take(intake.fromDrop(event.dataTransfer));
     }));
   }
 }
