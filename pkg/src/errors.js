@@ -3,7 +3,7 @@
 /** @typedef {import("./index.d.ts").ErrorCode} ErrorCode */
 
 /** Codes of failures that can pass when the same call is made again. */
-const RETRYABLE = new Set(["locked", "device-lost", "superseded", "model-unavailable"]);
+const RETRYABLE = new Set(["locked", "device-lost", "superseded", "model-unavailable", "network"]);
 
 export class SearchError extends Error {
   /**

@@ -441,9 +441,15 @@ export type ErrorCode =
   | "no-document"
   /** Durable storage was required. */
   | "not-durable"
+  /** The host could not be reached. */
+  | "network"
+  /** The host sends whole files only. */
+  | "no-ranges"
   | "not-found"
   | "not-loaded"
   | "quota-exceeded"
+  /** This place can only be read. */
+  | "read-only"
   | "storage-failed"
   /** The browser took the storage away. */
   | "storage-lost"

@@ -33,7 +33,6 @@ class Service {
   host;
   #engine;
   #platform;
-  #tabs;
   #last = Promise.resolve();
   #reading = new Set();
   #hostError;
@@ -63,7 +62,7 @@ class Service {
     } else {
       facts = await this.#load(model, backend, signal, emit);
     }
-    if (storage === "indexeddb") this.#listen(name);
+    this.#engine.onChange((_, error) => (error ? this.host.notify("storage", { message: error.message }) : this.#changed(true)));
     signal.throwIfAborted();
     return { ...facts, exists: this.#engine.exists };
   }
@@ -160,7 +159,6 @@ class Service {
     return this.#alone(async () => {
       const engine = this.#engine;
       this.#engine = undefined;
-      this.#tabs?.close();
       // What still reads holds the engine.
       await Promise.allSettled(this.#reading);
       engine?.close();
@@ -179,7 +177,7 @@ class Service {
     await wasm.Engine.destroy(name);
   }
 
-  /** Runs `work` when the writes before it have ended, and tells the other tabs. */
+  /** Runs `work` when the writes before it have ended. */
   async #write(work, signal) {
     const result = await this.#alone(async () => {
       const started = Date.now();
@@ -193,10 +191,7 @@ class Service {
         }
       }
     });
-    if (!this.#engine) return result;
-    const { generation, documents } = this.#engine.stats();
-    this.#tabs?.postMessage(generation);
-    this.host.notify("change", { generation, documents, remote: false });
+    this.#changed(false);
     return result;
   }
 
@@ -253,16 +248,11 @@ class Service {
     return Object.fromEntries(methods.map((method) => [method, (...args) => this.#ask("storage", { method, args })]));
   }
 
-  /** Shows what other tabs commit. */
-  #listen(name) {
-    if (!globalThis.BroadcastChannel) return;
-    this.#tabs = new BroadcastChannel(`gossamer:${name}`);
-    this.#tabs.onmessage = async () => {
-      const newer = await this.#engine?.refresh().catch(() => false);
-      if (!newer || !this.#engine) return;
-      const { generation, documents } = this.#engine.stats();
-      this.host.notify("change", { generation, documents, remote: true });
-    };
+  /** Tells of a commit, by this engine or in another tab. */
+  #changed(remote) {
+    if (!this.#engine) return;
+    const { generation, documents } = this.#engine.stats();
+    this.host.notify("change", { generation, documents, remote });
   }
 }
 

@@ -119,6 +119,34 @@ test("a bare module script, on a page with a strict policy", async () => {
   await served(path.join(project.folder, "bare"), (url) => visitTwice(url, { worker: false, options: { worker: false } }), { "/package/": project.installed });
 });
 
+test("a second tab is told of what the first commits, and finds it", async () => {
+  const folder = await variant(project.folder, "tabs", "gossamer-search/slim");
+  const main = (await readFile(path.join(folder, "main.js"), "utf8")).replace('"gossamer-search/slim"', '"/package/dist/slim/index.js"');
+  await writeFile(path.join(folder, "main.js"), `${main}\nglobalThis.open = open;`);
+  await served(folder, async (url) => {
+    const pages = [await chromium.context.newPage(), await chromium.context.newPage()];
+    for (const page of pages) {
+      await page.goto(url);
+      await page.waitForFunction(() => globalThis.steps, undefined, { timeout: 60_000 });
+    }
+    const [writer, reader] = pages;
+    await writer.evaluate(async () => { globalThis.index = await open(); });
+    await reader.evaluate(async () => {
+      globalThis.index = await open();
+      globalThis.changes = [];
+      index.on("change", (change) => changes.push(change));
+    });
+    await writer.evaluate(() => index.add({ id: "new", text: "Something about badgers." }));
+    await reader.waitForFunction(() => changes.length > 0);
+    const { change, found } = await reader.evaluate(async () => ({ change: changes[0], found: (await index.search("badgers", { k: 1 })).hits[0].document }));
+    assert.deepEqual([change.remote, change.documents, found], [true, 1, "new"]);
+    for (const page of pages) {
+      await page.evaluate(() => index.close());
+      await page.close();
+    }
+  }, { "/package/": project.installed });
+});
+
 test("Vite, built", async () => {
   const vite = await import("vite");
   const folder = await variant(project.folder, "vite", "gossamer-search");
