@@ -4,10 +4,12 @@
 //!     scale --like PASSAGES.npy TITLES.txt QUESTIONS.npy 100000       # synthetic: like real ones
 //!
 //! More: `--params FORWARD,REVERSE,EF,ENTRIES`, `--slack SLACK`, `--insert SHARE` (the graph is built without the last
-//! share of the chunks, then these are inserted: only that is timed), `--json`. Chunks are made from their number, coded, and dropped,
+//! share of the chunks, then these are inserted: only that is timed), `--json`, `--export FILE.npy` (nothing is measured:
+//! the chunks are written as f16, for other programs). Chunks are made from their number, coded, and dropped,
 //! so that memory is what an index of that size needs.
 
 use std::error::Error;
+use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -113,6 +115,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         insert: 0.0,
         json: false,
     };
+    let mut target: Option<String> = None;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or("a value is missing");
@@ -138,10 +141,37 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--slack" => settings.slack = Some(value()?.parse()?),
             "--insert" => settings.insert = value()?.parse()?,
             "--json" => settings.json = true,
-            count => run(&source, &settings, count.parse()?)?,
+            "--export" => target = Some(value()?),
+            count => match &target {
+                Some(path) => export(&source, path, count.parse()?)?,
+                None => run(&source, &settings, count.parse()?)?,
+            },
         }
     }
     Ok(())
+}
+
+/// Writes chunks as an f16 NumPy matrix.
+fn export(source: &Source, path: &str, count: usize) -> Result<(), Box<dyn Error>> {
+    let mut file = BufWriter::new(std::fs::File::create(path)?);
+    let head = format!("{{'descr': '<f2', 'fortran_order': False, 'shape': ({count}, {DIM}), }}");
+    // Magic, version and length are ten bytes; all of it is a multiple of 64 and ends a line.
+    let length = (head.len() + 11).next_multiple_of(64) - 10;
+    file.write_all(b"\x93NUMPY\x01\x00")?;
+    file.write_all(&u16::try_from(length)?.to_le_bytes())?;
+    writeln!(file, "{head:width$}", width = length - 1)?;
+    let mut failed = None;
+    source.documents(count, |rows| {
+        let bytes: Vec<u8> = rows
+            .iter()
+            .flat_map(|&x| half::f16::from_f32(x).to_le_bytes())
+            .collect();
+        failed = failed.take().or(file.write_all(&bytes).err());
+    });
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    Ok(file.flush()?)
 }
 
 fn run(source: &Source, settings: &Settings, count: usize) -> Result<(), Box<dyn Error>> {

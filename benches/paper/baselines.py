@@ -45,7 +45,7 @@ def main():
     true = common.truth()
     rows = []
 
-    def row(system, bytes_total, recall, ms, recomputed=0, rounds=0, build=None, **more):
+    def row(system, bytes_total, recall, ms, recomputed=0, rounds=0, build=None, peak=None, **more):
         rows.append(
             {
                 "system": system,
@@ -56,6 +56,7 @@ def main():
                 "rounds": rounds,
                 "query_ms": round(ms, 3),
                 "build_seconds": None if build is None else round(build, 2),
+                "peak_mib": None if peak is None else round(peak),
                 **more,
             }
         )
@@ -66,39 +67,48 @@ def main():
     found, ms = timed(lambda q: flat.search(q, K)[1][0], queries)
     row("exact scan of f32 vectors", 4 * dim * n, common.recall(found, true), ms, knob="")
 
-    start = time.process_time()
-    hnsw = faiss.IndexHNSWFlat(dim, 32, faiss.METRIC_INNER_PRODUCT)
-    hnsw.hnsw.efConstruction = 128
-    hnsw.add(x)
-    build, size = time.process_time() - start, stored(hnsw)
+    def hnsw_flat():
+        index = faiss.IndexHNSWFlat(dim, 32, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efConstruction = 128
+        index.add(x)
+        return index
+
+    hnsw, build, peak = common.built(hnsw_flat)
+    size = stored(hnsw)
     for ef in (3, 8, 16, 32, 64):
         hnsw.hnsw.efSearch = ef
         found, ms = timed(lambda q: hnsw.search(q, K)[1][0], queries)
-        row("HNSW, f32 (faiss)", size, common.recall(found, true), ms, build=build, knob=f"ef {ef}")
+        row("HNSW, f32 (faiss)", size, common.recall(found, true), ms, build=build, peak=peak, knob=f"ef {ef}")
 
     from usearch.index import Index
 
-    start = time.process_time()
-    usearch = Index(ndim=dim, metric="ip", dtype="f32", connectivity=16, expansion_add=128)
-    usearch.add(np.arange(n), x, threads=1)
-    build = time.process_time() - start
+    def hnsw_usearch():
+        index = Index(ndim=dim, metric="ip", dtype="f32", connectivity=16, expansion_add=128)
+        index.add(np.arange(n), x, threads=1)
+        return index
+
+    usearch, build, peak = common.built(hnsw_usearch)
     with tempfile.TemporaryDirectory() as folder:
         usearch.save(os.path.join(folder, "index"))
         size = os.path.getsize(os.path.join(folder, "index"))
     for ef in (3, 8, 16, 32, 64):
         usearch.expansion_search = ef
         found, ms = timed(lambda q: usearch.search(q[0], K, threads=1).keys, queries)
-        row("HNSW, f32 (usearch)", size, common.recall(found, true), ms, build=build, knob=f"ef {ef}")
+        row("HNSW, f32 (usearch)", size, common.recall(found, true), ms, build=build, peak=peak, knob=f"ef {ef}")
 
     # Lists of the nearest of sqrt(n) centroids. EdgeRAG (arXiv 2412.21023) keeps no vectors and embeds the lists'
     # passages again; its own cache and its keeping of costly lists are left out: they trade bytes for time.
     lists = int(n**0.5)
-    start = time.process_time()
-    ivf = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, lists, faiss.METRIC_INNER_PRODUCT)
-    ivf.cp.seed = 1
-    ivf.train(x)
-    ivf.add(x)
-    build, size = time.process_time() - start, stored(ivf)
+
+    def ivf_flat():
+        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, lists, faiss.METRIC_INNER_PRODUCT)
+        index.cp.seed = 1
+        index.train(x)
+        index.add(x)
+        return index
+
+    ivf, build, peak = common.built(ivf_flat)
+    size = stored(ivf)
     sizes = np.array([ivf.invlists.list_size(i) for i in range(lists)])
     # Centroids in f16 and the list of every passage in the fewest whole bits.
     small = lists * dim * 2 + n * int(np.ceil(np.log2(lists))) // 8
@@ -106,49 +116,61 @@ def main():
         ivf.nprobe = probes
         found, ms = timed(lambda q: ivf.search(q, K)[1][0], queries)
         reached = common.recall(found, true)
-        row("IVF, f32", size, reached, ms, build=build, knob=f"{probes} of {lists} lists")
+        row("IVF, f32", size, reached, ms, build=build, peak=peak, knob=f"{probes} of {lists} lists")
         visited = ivf.quantizer.search(queries, probes)[1]
         embedded = float(sizes[visited].sum(axis=1).mean())
-        row("IVF, recomputed (EdgeRAG)", small, reached, ms, round(embedded, 1), 1, build, knob=f"{probes} of {lists} lists")
+        knob = f"{probes} of {lists} lists"
+        row("IVF, recomputed (EdgeRAG)", small, reached, ms, round(embedded, 1), 1, build, peak, knob=knob)
+
+    def hnsw_pq(m):
+        index = faiss.IndexHNSWPQ(dim, m, 32, 8, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efConstruction = 128
+        index.train(x)
+        index.add(x)
+        return index
 
     for m in (16, 32):
-        start = time.process_time()
-        pq = faiss.IndexHNSWPQ(dim, m, 32, 8, faiss.METRIC_INNER_PRODUCT)
-        pq.hnsw.efConstruction = 128
-        pq.train(x)
-        pq.add(x)
+        pq, build, peak = common.built(lambda: hnsw_pq(m))
         pq.hnsw.efSearch = 128
-        build = time.process_time() - start
         found, ms = timed(lambda q: pq.search(q, K)[1][0], queries)
-        row("HNSW on product codes, not re-ranked", stored(pq), common.recall(found, true), ms, build=build, knob=f"{m} B codes")
+        reached = common.recall(found, true)
+        label = "HNSW on product codes, not re-ranked"
+        row(label, stored(pq), reached, ms, build=build, peak=peak, knob=f"{m} B codes")
+
+    def flat_pq(kind, m):
+        index = faiss.IndexPQ(dim, m, 8, faiss.METRIC_INNER_PRODUCT)
+        if kind == "OPQ":
+            rotation = faiss.OPQMatrix(dim, m)
+            rotation.niter = 10
+            # What it is made of must outlive it.
+            parts.extend((rotation, index))
+            index = faiss.IndexPreTransform(rotation, index)
+        index.train(x)
+        index.add(x)
+        return index
+
+    parts = []
 
     counts = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300)
     for kind, m in (("PQ", 16), ("PQ", 24), ("OPQ", 24)):
-        start = time.process_time()
-        if kind == "PQ":
-            pq = faiss.IndexPQ(dim, m, 8, faiss.METRIC_INNER_PRODUCT)
-        else:
-            rotation = faiss.OPQMatrix(dim, m)
-            rotation.niter = 10
-            pq = faiss.IndexPreTransform(rotation, faiss.IndexPQ(dim, m, 8, faiss.METRIC_INNER_PRODUCT))
-        pq.train(x)
-        pq.add(x)
-        build, size = time.process_time() - start, stored(pq)
+        pq, build, peak = common.built(lambda: flat_pq(kind, m))
+        size = stored(pq)
         found, ms = timed(lambda q: pq.search(q, counts[-1])[1][0], queries)
         for r, reached in reranked(found, true, counts).items():
-            row(f"flat {kind}, re-ranked", size, reached, ms, r, 1, build, knob=f"{m} B codes, best {r}")
+            row(f"flat {kind}, re-ranked", size, reached, ms, r, 1, build, peak, knob=f"{m} B codes, best {r}")
 
-    if hasattr(faiss, "IndexRaBitQ"):
-        start = time.process_time()
-        rabitq = faiss.index_factory(dim, "RR,RaBitQ", faiss.METRIC_INNER_PRODUCT)
-        rabitq.train(x)
-        rabitq.add(x)
-        build = time.process_time() - start
-        # The random rotation follows from its seed and need not be stored.
-        size = stored(faiss.downcast_index(rabitq.index))
-        found, ms = timed(lambda q: rabitq.search(q, counts[-1])[1][0], queries)
-        for r, reached in reranked(found, true, counts).items():
-            row("flat 1-bit codes (RaBitQ), re-ranked", size, reached, ms, r, 1, build, knob=f"best {r}")
+    def flat_rabitq():
+        index = faiss.index_factory(dim, "RR,RaBitQ", faiss.METRIC_INNER_PRODUCT)
+        index.train(x)
+        index.add(x)
+        return index
+
+    rabitq, build, peak = common.built(flat_rabitq)
+    # The random rotation follows from its seed and need not be stored.
+    size = stored(faiss.downcast_index(rabitq.index))
+    found, ms = timed(lambda q: rabitq.search(q, counts[-1])[1][0], queries)
+    for r, reached in reranked(found, true, counts).items():
+        row("flat 1-bit codes (RaBitQ), re-ranked", size, reached, ms, r, 1, build, peak, knob=f"best {r}")
     common.save("baselines", rows)
 
 

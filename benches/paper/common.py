@@ -1,5 +1,6 @@
 """What all steps share: the data, recall, and the stamp that every row of a result bears."""
 
+import ctypes
 import gzip
 import json
 import os
@@ -31,7 +32,7 @@ def machine():
 
 def commit():
     run = lambda *a: subprocess.run(["git", *a], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    changed = run("status", "--porcelain", "--", "src", "codec", "examples", "Cargo.lock")
+    changed = run("status", "--porcelain", "--", "src", "codec", "examples", "benches/paper", "Cargo.toml", "Cargo.lock")
     return run("rev-parse", "--short=10", "HEAD") + ("+changes" if changed else "")
 
 
@@ -95,7 +96,25 @@ def p50(times):
     return float(np.median(times) * 1e3)
 
 
-def example(name, *args, features="eval"):
+def memory(name):
+    """Resident memory of this process, now (VmRSS) or at most (VmHWM), in MiB, where Linux tells."""
+    for line in open("/proc/self/status"):
+        if line.startswith(name):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def built(make):
+    """What `make` makes, the CPU seconds it took, and the MiB it needed at most beyond what was there before."""
+    # What was freed goes back first, or the next one would seem to need less.
+    ctypes.CDLL(None).malloc_trim(0)
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    before, start = memory("VmRSS"), time.process_time()
+    index = make()
+    return index, time.process_time() - start, memory("VmHWM") - before
+
+
+def example(name, *args):
     """Runs one of the crate's examples (built by run.sh) and gives back what it prints."""
     binary = WORK / "target" / "release" / "examples" / name
     done = subprocess.run([binary, *map(str, args)], capture_output=True, text=True)

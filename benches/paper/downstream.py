@@ -50,6 +50,8 @@ def main():
     index = json.loads((common.WORK / "index.json").read_text())
     row("Gossamer, recall 0.95 asked for, top 3", index["top_3"]["hits"])
     row("Gossamer, recall 0.95 asked for, top 10", index["top_10"]["hits"])
+    row("Gossamer, meaning and words (its default)", index["hybrid_10"]["hits"])
+    row("Gossamer, words alone", index["keyword_10"]["hits"])
 
     stemmer = Stemmer.Stemmer("english")
     start = time.process_time()
@@ -80,7 +82,7 @@ def main():
             for rank, passage in enumerate(ranking):
                 score[passage] = score.get(passage, 0) + 1 / (60 + rank)
         fused.append(sorted(score, key=score.get, reverse=True)[:10])
-    row("both fused by rank (RRF of the top 10)", fused)
+    row("bm25s and Gossamer by meaning, fused by rank (RRF of the top 10)", fused)
     common.save("downstream", rows)
 
 

@@ -11,11 +11,11 @@ TRUTH = ["--truth", common.DATA / "queries.top10.npz"]
 TARGETS = (0.6, 0.8, 0.9, 0.95, 0.97, 0.99)
 
 
-def ask(label, knob="", k=3, **options):
-    args = [*FILES, "--k", k]
+def ask(label, knob="", k=3, files=None, **options):
+    args = [*(files or FILES), "--k", k]
     for name, value in options.items():
         args += [f"--{name.replace('_', '-')}", value]
-    if "passages" not in options:
+    if "passages" not in options and not files:
         args += TRUTH
     report = json.loads(common.example("eval", *args))
     row = {
@@ -39,7 +39,7 @@ def ask(label, knob="", k=3, **options):
     return row
 
 
-def frontier():
+def gossamer():
     rows = []
     for size in (16, 20, 24):
         for target in TARGETS:
@@ -48,17 +48,21 @@ def frontier():
     for target in TARGETS:
         rows.append(ask("Gossamer, 20 B codes, graph", f"target {target}", layout="graph", target_recall=target))
     common.save("gossamer", rows)
+
+
+def leann_algorithm():
+    rows = []
     for target in (0.85, 0.9, 0.95, 0.97):
         for batch in (1, 64):
             label = f"LEANN's algorithm on our codes and graph, batch {batch}"
             rows.append(ask(label, f"target {target}", layout="leann", batch=batch, target_recall=target))
         rows.append(ask("our graph alone, no codes", f"target {target}", layout="leann-nocodes", target_recall=target))
-    for target in (0.9, 0.95):
+    for target in (0.85, 0.9, 0.95, 0.97):
         label = "LEANN's algorithm on our codes, graph with hubs, batch 1"
         rows.append(ask(label, f"target {target}", layout="leann", hubs=0.02, target_recall=target))
         label = "our graph with hubs alone, no codes"
         rows.append(ask(label, f"target {target}", layout="leann-nocodes", hubs=0.02, target_recall=target))
-    common.save("gossamer", rows)
+    common.save("leann-algorithm", rows)
 
 
 def ablation():
@@ -98,7 +102,8 @@ def growth():
     common.save("growth", rows)
 
 
+PARTS = {"gossamer": gossamer, "leann-algorithm": leann_algorithm, "ablation": ablation, "cache": cache, "growth": growth}
+
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["frontier", "ablation", "cache", "growth"]
-    for part in wanted:
-        {"frontier": frontier, "ablation": ablation, "cache": cache, "growth": growth}[part]()
+    for part in sys.argv[1:]:
+        PARTS[part]()

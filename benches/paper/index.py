@@ -25,6 +25,8 @@ def main():
         "sizes": report["sizes"],
         "top_3": search(report["top_3"]),
         "top_10": search(report["top_10"]),
+        "hybrid_10": search(report["hybrid_10"]),
+        "keyword_10": search(report["keyword_10"]),
     }]
     updates = report["updates"]
     for name, what in (("churned", "30 % of the documents replaced, a commit each"), ("compacted", "the same, compacted"),

@@ -59,18 +59,19 @@ def stamp(*steps):
     return "\n".join(f"*{', '.join(sorted(s))}: {key}.*" for key, s in stamps.items())
 
 
-def encoder():
-    """Passages embedded per second, from the encoder's own benchmark where it was run."""
-    for row in common.load("encoder"):
-        if row.get("engine", "").startswith("gossamer") and "passages_per_second" in row:
-            return row["passages_per_second"], row.get("device", row.get("machine"))
-    return None, None
+def seconds(row):
+    """A whole question natively: the question embedded, the index searched, the passages recomputed. None if not known."""
+    model = next(iter(common.load("model")), None)
+    if not model:
+        return None
+    return (row["query_ms"] + model["question_ms"] + row["recomputed"] * model["passage_ms"]) / 1e3
 
 
 SHOWN = {
     "exact scan of f32 vectors": "exact scan of stored f32 vectors",
     "HNSW, f32 (faiss)": None,
     "HNSW, f32 (usearch)": None,
+    "hnswlib-wasm 0.8.2 in Chromium, f32": None,
     "IVF, f32": None,
     "IVF, recomputed (EdgeRAG)": None,
     "HNSW on product codes, not re-ranked": None,
@@ -82,8 +83,8 @@ SHOWN = {
     "LEANN's algorithm on our codes and graph, batch 1": None,
     "LEANN's algorithm on our codes and graph, batch 64": None,
     "LEANN's algorithm on our codes, graph with hubs, batch 1": None,
-    "our graph alone, no codes": None,
-    "our graph with hubs alone, no codes": None,
+    "our graph alone, no codes": "LEANN's algorithm on our graph, no codes",
+    "our graph with hubs alone, no codes": "LEANN's algorithm on our graph with hubs, no codes",
     "Gossamer, 16 B codes, scanned": None,
     "Gossamer, 20 B codes, scanned": "**Gossamer, 20 B codes, scanned**",
     "Gossamer, 24 B codes, scanned": None,
@@ -100,8 +101,11 @@ def split(name, rows):
     return [(f"{name}, {part(of[0])}", of) for of in ([r for r in rows if r["bytes_per_passage"] == s] for s in sizes)]
 
 
+COMPARED = ("baselines", "browser", "leann", "leann-algorithm", "gossamer")
+
+
 def systems():
-    found = groups("baselines", "leann", "gossamer")
+    found = groups(*COMPARED)
     for name, shown in SHOWN.items():
         if name in found:
             for label, rows in split(name, found[name]):
@@ -119,40 +123,99 @@ def frontier():
 
 
 def latency():
-    speed, device = encoder()
+    known = bool(common.load("model"))
     head = ["", *[f"ms at {l:.0%}, without the model" for l in LEVELS]]
-    if speed:
-        head += [f"s at {l:.0%}, with the model" for l in (0.9, 0.95)]
+    head += [f"s at {l:.0%}, with it" for l in LEVELS] * known
     rows = []
     for label, of in systems():
         cells = [number(at_recall(of, level, "query_ms")) for level in LEVELS]
-        if speed:
-            whole = [{**r, "s": r["query_ms"] / 1e3 + (r["recomputed"] + 1) / speed} for r in of]
-            cells += [number(at_recall(whole, level, "s")) for level in (0.9, 0.95)]
+        if known:
+            whole = [{**r, "s": seconds(r)} for r in of]
+            cells += [number(at_recall(whole, level, "s")) for level in LEVELS]
         rows.append([label, *cells])
-    note = f"\n\nWith the model: {speed:.1f} passages per second ({device}), the question embedded too." if speed else ""
-    return table(head, rows) + note
+    if not known:
+        return table(head, rows)
+    m = common.load("model")[0]
+    note = (f"With the model: the question embedded in {m['question_ms']} ms, each passage in {m['passage_ms']} ms "
+            f"({m['mean_tokens']} word pieces on average, batches of {m['batch']}, {m['precision']}); computed from these.")
+    return table(head, rows) + "\n\n" + note
 
 
 def headline():
-    speed, _ = encoder()
-    head = ["", "bytes per passage", "share of the text", "recomputed", "dependent rounds", "ms without the model"]
+    head = ["", "bytes per passage", "share of the text", "recomputed", "dependent rounds", "ms without the model", "s with it"]
     keep = ("exact scan of stored", "HNSW, f32 (usearch)", "IVF, recomputed", "flat OPQ, re-ranked, 24", "flat 1-bit", "LEANN 0.3.8",
-            "our graph alone", "**")
+            "LEANN's algorithm on our codes and graph, batch 1", "LEANN's algorithm on our graph, no codes", "**")
     rows = []
     for label, of in systems():
         if not label.startswith(keep) or "batch 64" in label:
             continue
-        cell = lambda field: number(at_recall(of, 0.95, field))
+        whole = [{**r, "s": seconds(r)} for r in of]
+        cell = lambda field: number(at_recall(whole, 0.95, field))
         rows.append([label, number(of[0]["bytes_per_passage"]), f"{of[0]['share_of_text']:.1%}", cell("recomputed"),
-                     cell("rounds"), cell("query_ms")])
+                     cell("rounds"), cell("query_ms"), cell("s")])
     return table(head, rows)
 
 
-def plain(step, columns):
+def asked():
+    """Each system as it is used: at what it was asked for."""
+    head = ["", "bytes per passage", "share of the text", "recall@3", "embeddings recomputed", "dependent rounds"]
+    found = groups(*COMPARED)
+    rows = []
+
+    def row(name, label, knob):
+        for r in found.get(name, []):
+            if r["knob"] == knob:
+                cells = [number(r["recomputed"]), number(r["rounds"])]
+                rows.append([label, number(r["bytes_per_passage"]), f"{r['share_of_text']:.1%}", f"{r['recall']:.3f}", *cells])
+
+    row("exact scan of f32 vectors", "storing f32 embeddings, scanned", "")
+    row("LEANN 0.3.8", "LEANN 0.3.8, complexity 8", "complexity 8")
+    row("LEANN 0.3.8", "LEANN 0.3.8, complexity 64 (its default)", "complexity 64")
+    for target in (0.95, 0.99):
+        row("Gossamer, 20 B codes, scanned", f"**Gossamer, {target} asked for, codes scanned**", f"target {target}")
+        row("Gossamer, 20 B codes, graph", f"Gossamer, {target}, graph walked", f"target {target}")
+    row("LEANN's algorithm on our codes and graph, batch 1", "LEANN's algorithm 2 on our codes and graph", "target 0.95")
+    row("our graph alone, no codes", "our graph alone, no codes", "target 0.95")
+    return table(head, rows)
+
+
+def times(value, other):
+    return f"{value / other:.2g} times" if value and other else "–"
+
+
+def worst():
+    """The comparisons that look worst for Gossamer, in figures."""
+    by = dict(systems())
+    ours = by["**Gossamer, 20 B codes, scanned**"]
+    lines = []
+    stored, whole = by.get("HNSW, f32 (usearch)"), [{**r, "s": seconds(r)} for r in ours]
+    if stored and common.load("model"):
+        theirs, mine = at_recall([{**r, "s": seconds(r)} for r in stored], 0.95, "s"), at_recall(whole, 0.95, "s")
+        lines.append(
+            f"**Time, beside any index that keeps its vectors.** HNSW over stored f32 vectors recomputes nothing: at recall@3 0.95 a question "
+            f"takes {theirs * 1e3:.0f} ms with its own embedding, Gossamer {mine * 1e3:.0f} ms, {times(mine, theirs)} as long. "
+            f"That is the price of {ours[0]['bytes_per_passage']:.0f} bytes a passage instead of {stored[0]['bytes_per_passage']:,.0f}.")
+    down = {r["system"]: r for r in common.load("downstream")}
+    if down:
+        words, meaning = down["BM25, stemmed (bm25s)"], down["Gossamer, recall 0.95 asked for, top 3"]
+        both = down["Gossamer, meaning and words (its default)"]
+        lines.append(
+            f"**Words, where the words are known.** Stemmed BM25 finds the paragraph of {words['gold@3']:.1%} of these questions among its first "
+            f"three, Gossamer by meaning alone that of {meaning['gold@3']:.1%} (an exact search with the same model: "
+            f"{down['exact search, MiniLM']['gold@3']:.1%}). With words and meaning together, its default, it is {both['gold@3']:.1%}.")
+    walks = [r for r in common.load("scale") if "found" in r]
+    if walks:
+        worst = min(walks, key=lambda r: r["found"])
+        lines.append(
+            f"**Graphs over what has no neighbourhood.** On {worst['n']:,} chunks ({worst['data']}) a walk finds {worst['found']:.3f} of the ten "
+            f"best by code. Up to 200,000 chunks an index scans its codes instead and loses none of them.")
+    return "\n".join(f"{i}. {line}" for i, line in enumerate(lines, 1))
+
+
+def plain(step, columns, keep=lambda row: True):
     """Rows of a step as they are: (heading, field or function)."""
     rows = []
-    for row in common.load(step):
+    for row in filter(keep, common.load(step)):
         cells = [f(row) if callable(f) else row.get(f) for _, f in columns]
         rows.append([number(c, 4) if isinstance(c, (int, float)) and not isinstance(c, bool) else ("–" if c is None else c)
                      for c in cells])
@@ -182,10 +245,32 @@ def updates():
     return table(head, rows)
 
 
+def building():
+    """Building from vectors, and what memory that took beyond the vectors themselves."""
+    head = ["", "build from vectors, CPU s", "peak memory beyond the vectors, MiB"]
+    rows = []
+    for label, of in systems():
+        if of[0].get("build_seconds"):
+            peaks = [r["peak_mib"] for r in of if r.get("peak_mib") is not None]
+            rows.append([label, number(min(r["build_seconds"] for r in of)), number(max(peaks)) if peaks else "–"])
+    for r in common.load("index")[:1]:
+        rows.append([f"**{r['system']}**", number(r.get("build_cpu_seconds")), number(r.get("peak_mib"))])
+    return table(head, rows)
+
+
+def growth_synthetic():
+    columns = [("chunks", "n"), ("", "system"), ("intrinsic dimension", "dimension"), ("promised", "target"), ("recall@3", "recall"),
+               ("recomputed", "recomputed"), ("codes read", "codes_read"), ("bytes per passage", "bytes_per_passage"),
+               ("ms without the model", "query_ms"), ("build, s", "build_seconds")]
+    return plain("scale", columns, lambda r: "found" not in r)
+
+
 SECTIONS = {
-    "headline": (headline, ("baselines", "leann", "gossamer")),
-    "frontier": (frontier, ("baselines", "leann", "gossamer")),
-    "latency": (latency, ("baselines", "leann", "gossamer")),
+    "headline": (headline, COMPARED + ("model",)),
+    "asked": (asked, COMPARED),
+    "worst": (worst, COMPARED + ("model", "downstream", "scale")),
+    "frontier": (frontier, COMPARED),
+    "latency": (latency, COMPARED + ("model",)),
     "storage": (storage, ("index",)),
     "updates": (updates, ("index",)),
     "ablation": (lambda: plain("ablation", [("", "system"), ("recall@3", "recall"), ("recomputed", "recomputed"), ("rounds", "rounds"),
@@ -196,11 +281,11 @@ SECTIONS = {
                ("achieved", "recall"), ("recomputed", "recomputed"), ("codes read", "codes_read"), ("ms", "query_ms")]), ("growth",)),
     "scale": (lambda: plain("scale", [("chunks", "n"), ("data", "data"), ("of the 10 best by code", "found"), ("codes read", "codes_read"),
               ("walk, ms", "walk_ms"), ("scan, ms", "scan_ms"), ("graph, bytes", "graph_bytes"), ("graph built in, s", "graph_seconds"),
-              ("peak, MiB", "peak_mib")]), ("scale",)),
-    "build": (lambda: table(["", "build from vectors, s"], [[l, number(min(r["build_seconds"] for r in of))] for l, of in systems()
-              if of[0].get("build_seconds")]), ("baselines", "leann", "gossamer")),
-    "downstream": (lambda: plain("downstream", [("", "system")] + [(f"{w}@{k}", f"{w}@{k}") for w in ("gold", "answer") for k in (1, 3, 10)]),
-                   ("downstream",)),
+              ("peak, MiB", "peak_mib")], lambda r: "found" in r), ("scale",)),
+    "synthetic": (growth_synthetic, ("scale",)),
+    "build": (building, COMPARED + ("index",)),
+    "downstream": (lambda: plain("downstream", [("", "system")] + [(f"{w}@{k}", f"{w}@{k}") for w in ("gold", "answer") for k in (1, 3, 10)]
+                   + [("bytes per passage", "bytes_per_passage")]), ("downstream",)),
     "browser": (lambda: plain("browser", [("", "system"), ("bytes per passage", "bytes_per_passage"), ("share of the text", "share_of_text"),
                 ("recall@3", "recall"), ("query, ms", "query_ms"), ("build, s", "build_seconds")]), ("browser",)),
 }
@@ -210,7 +295,7 @@ def fill(path):
     content = path.read_text(encoding="utf-8")
     for name, (make, steps) in SECTIONS.items():
         mark = re.compile(rf"(<!-- bench:{name} -->\n).*?(<!-- /bench:{name} -->)", re.S)
-        if mark.search(content) and all(common.load(s) for s in steps[-1:]):
+        if mark.search(content) and any(common.load(s) for s in steps):
             body = make() + "\n\n" + stamp(*steps)
             content = mark.sub(lambda m: m[1] + body + "\n" + m[2], content)
     path.write_text(content, encoding="utf-8")
@@ -222,7 +307,7 @@ def plots():
     for label, of in systems():
         label = label.replace("**", "")
         points = sorted((r["recomputed"], r["recall"]) for r in of if r["recomputed"])
-        if points and not label.startswith(("Gossamer, 16", "Gossamer, 24", "flat PQ", "flat OPQ, re-ranked, 32")):
+        if points and "batch 64" not in label and not label.startswith(("Gossamer, 16", "Gossamer, 24", "flat PQ")):
             series.append((label[:40], points))
         bars.append((label[:38], [("bytes", of[0]["bytes_per_passage"])]))
     if series:
@@ -238,6 +323,7 @@ def plots():
         (common.OUT / "storage.svg").write_text(svg.bars("Storage by part, % of the text", rows, "%"))
     scale = common.load("scale")
     if scale:
+        scale = [r for r in scale if "found" in r]
         scale = [r for r in scale if sum(o["data"] == r["data"] for o in scale) > 1]
         kinds = dict.fromkeys(r["data"] for r in scale)
         of = lambda kind, y: [(r["n"], r[y]) for r in sorted(scale, key=lambda r: r["n"]) if r["data"] == kind]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The paper's evaluation. `run.sh` runs every step, `run.sh STEP...` some: build index gossamer baselines leann scale
-# downstream browser render. Each step writes docs/benchmarks/STEP.json; render makes tables and plots of what is there.
+# The paper's evaluation. `run.sh` runs every step, `run.sh STEP...` some. Each writes docs/benchmarks/STEP.json; render
+# makes tables and plots of what is there. SIZES="100000 1000000": the synthetic sizes of scale.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=benches/paper
@@ -26,20 +26,26 @@ step() {
     CARGO_TARGET_DIR=$BENCH_WORK/target cargo build --release --no-default-features --features eval \
       --example eval --example scale --example paper
     ;;
-  index | gossamer | baselines | downstream | render)
+  index | baselines | scale | downstream | render)
     python_of python $here/requirements.txt
     "$BENCH_WORK/python/bin/python" "$here/$1.py"
+    ;;
+  gossamer | leann-algorithm | ablation | cache | growth)
+    python_of python $here/requirements.txt
+    "$BENCH_WORK/python/bin/python" $here/gossamer.py "$1"
+    ;;
+  model)
+    CARGO_TARGET_DIR=${NATIVE:-$BENCH_WORK/native} cargo build --release --example encoder_speed
+    python_of python $here/requirements.txt
+    "$BENCH_WORK/python/bin/python" $here/model.py "${NATIVE:-$BENCH_WORK/native}/release/examples/encoder_speed"
     ;;
   leann)
     python_of leann-python $here/leann/requirements.txt --no-deps
     "$BENCH_WORK/leann-python/bin/python" $here/leann/run.py
     ;;
-  scale)
-    python_of python $here/requirements.txt
-    "$BENCH_WORK/python/bin/python" $here/scale.py
-    ;;
   browser)
     (cd $here/browser && npm ci --silent --ignore-scripts)
+    [ -d wasm-tests/node_modules ] || (cd wasm-tests && npm ci --silent --ignore-scripts)
     python_of python $here/requirements.txt
     "$BENCH_WORK/python/bin/python" $here/browser/run.py
     ;;
@@ -50,6 +56,7 @@ step() {
   esac
 }
 
-for name in "${@:-build index gossamer baselines leann scale downstream browser render}"; do
+all="build index gossamer leann-algorithm ablation cache growth baselines leann downstream browser model scale render"
+for name in "${@:-$all}"; do
   for one in $name; do step "$one"; done
 done

@@ -213,11 +213,12 @@ async fn ask(
     index: &Index<Files>,
     live: &[usize],
     k: usize,
+    mode: Mode,
 ) -> Result<Value, Box<dyn Error>> {
     let snapshot = index.snapshot();
     let options = SearchOptions {
         k,
-        mode: Mode::Semantic,
+        mode,
         ..SearchOptions::default()
     };
     let (mut found, mut recomputed, mut rounds, mut times, mut hits) =
@@ -297,10 +298,10 @@ async fn measure(data: &Data, folder: &Path) -> Result<Value, Box<dyn Error>> {
     let index = fill(data, folder, &all).await?;
     let (build, build_cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
     let peak = memory("VmHWM") - before;
-    let (three, ten) = (
-        ask(data, &index, &all, K).await?,
-        ask(data, &index, &all, RETURNED).await?,
-    );
+    let three = ask(data, &index, &all, K, Mode::Semantic).await?;
+    let ten = ask(data, &index, &all, RETURNED, Mode::Semantic).await?;
+    let hybrid = ask(data, &index, &all, RETURNED, Mode::Hybrid).await?;
+    let keyword = ask(data, &index, &all, RETURNED, Mode::Keyword).await?;
     let fresh = sizes(&index);
     drop(index);
 
@@ -342,15 +343,24 @@ async fn measure(data: &Data, folder: &Path) -> Result<Value, Box<dyn Error>> {
     }
     let mut live: Vec<usize> = live.into_iter().collect();
     live.sort_unstable();
-    let churned = (sizes(&index), ask(data, &index, &live, K).await?);
+    let churned = (
+        sizes(&index),
+        ask(data, &index, &live, K, Mode::Semantic).await?,
+    );
     let start = Instant::now();
     writer.compact().await?;
     let compacting = start.elapsed().as_secs_f64();
     drop(writer);
-    let compacted = (sizes(&index), ask(data, &index, &live, K).await?);
+    let compacted = (
+        sizes(&index),
+        ask(data, &index, &live, K, Mode::Semantic).await?,
+    );
     drop(index);
     let index = fill(data, folder, &live).await?;
-    let anew = (sizes(&index), ask(data, &index, &live, K).await?);
+    let anew = (
+        sizes(&index),
+        ask(data, &index, &live, K, Mode::Semantic).await?,
+    );
     commits.sort_by(f64::total_cmp);
     let pair = |(sizes, asked): (Value, Value)| {
         let mut asked = asked;
@@ -358,7 +368,8 @@ async fn measure(data: &Data, folder: &Path) -> Result<Value, Box<dyn Error>> {
         json!({"sizes": sizes, "search": asked})
     };
     Ok(json!({
-        "build_seconds": build, "build_cpu_seconds": build_cpu, "peak_mib": peak, "sizes": fresh, "top_3": three, "top_10": ten,
+        "build_seconds": build, "build_cpu_seconds": build_cpu, "peak_mib": peak, "sizes": fresh,
+        "top_3": three, "top_10": ten, "hybrid_10": hybrid, "keyword_10": keyword,
         "updates": {
             "commits": commits.len(),
             "commit_ms_p50": commits[commits.len() / 2],

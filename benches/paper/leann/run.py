@@ -64,10 +64,9 @@ def main():
     folder = common.WORK / "leann"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "squad.leann"
-    start = time.process_time()
     with contextlib.redirect_stdout(io.StringIO()):
-        HNSWBuilder(dimensions=dim).build(x, [str(i) for i in range(n)], str(path))
-    build = time.process_time() - start
+        make = lambda: HNSWBuilder(dimensions=dim).build(x, [str(i) for i in range(n)], str(path))
+        _, build, peak = common.built(make)
     meta = {"dimensions": dim, "embedding_model": common.MODEL, "backend_kwargs": {"distance_metric": "mips"}}
     (folder / "squad.leann.meta.json").write_text(json.dumps(meta))
     files = {file.name: file.stat().st_size for file in folder.iterdir() if file.suffix in (".index", ".txt")}
@@ -76,7 +75,7 @@ def main():
     server.start()
     searcher = HNSWSearcher(str(path))
     rows = []
-    for complexity, batch in ((3, 0), (8, 0), (16, 0), (64, 0), (8, 64), (64, 64)):
+    for complexity, batch in ((3, 0), (8, 0), (16, 0), (32, 0), (64, 0), (8, 64), (64, 64)):
         server.nodes = server.requests = 0
         found, times = [], []
         for query in queries:
@@ -95,6 +94,7 @@ def main():
                 "rounds": round(server.requests / len(queries), 1),
                 "query_ms": round(common.p50(times), 3),
                 "build_seconds": round(build, 2),
+                "peak_mib": round(peak),
                 "knob": f"complexity {complexity}",
             }
         )
