@@ -11,6 +11,9 @@ const hashes = new Map(files.map(({ path, sha256 }) => [new URL(path, self.regis
 const home = new URL("./index.html", self.registration.scope).href;
 
 let unwanted = false;
+/** Requests made to keep the page, this script among them: `{ url, bytes }`. */
+const asked = ["sw.js", "assets.js"].map((name) => ({ url: new URL(name, self.registration.scope).href, bytes: 0 }));
+performance.setResourceTimingBufferSize(2 * files.length + 100);
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
 
@@ -19,20 +22,33 @@ async function install() {
   try {
     const left = [...hashes];
     const take = async () => {
-      for (let next = left.shift(); next && !unwanted; next = left.shift()) await keep(cache, ...next);
+      for (let next = left.shift(); next && !unwanted; next = left.shift()) {
+        // After one that is not as it should be the others are not needed.
+        await keep(cache, ...next).catch((error) => {
+          left.length = 0;
+          throw error;
+        });
+      }
       if (unwanted) throw new Error("the page is being deleted");
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, take));
+    const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, take));
+    const failed = outcomes.find(({ status }) => status === "rejected");
+    if (failed) throw failed.reason;
   } catch (error) {
     // A page that is half there is none.
     await caches.delete(CACHE);
     throw error;
+  } finally {
+    // The pages count what was asked of the network, whatever came of it.
+    const pages = await self.clients.matchAll({ includeUncontrolled: true, type: "window" });
+    for (const page of pages) page.postMessage({ asked });
   }
 }
 
 async function keep(cache, url, sha256) {
   const response = await fetch(url, { cache: "no-cache" });
   const bytes = await response.arrayBuffer();
+  asked.push({ url, bytes: performance.getEntriesByName(url).pop()?.transferSize ?? bytes.byteLength });
   if (!response.ok || (await hash(bytes)) !== sha256) throw new Error(`${url} is not the file of version ${version}`);
   const headers = new Headers(response.headers);
   for (const name of ["content-encoding", "content-length", "transfer-encoding"]) headers.delete(name);

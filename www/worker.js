@@ -1,7 +1,7 @@
 // The worker: owns the engine (WebAssembly), so that the page never waits for it.
 
 import init, { Engine } from "./pkg/gossamer.js";
-import { sectionsOf } from "./js/hit.js";
+import { metadataOf, sectionsOf } from "./js/hit.js";
 import * as models from "./js/model.js";
 import { tellOfRequests } from "./js/requests.js";
 
@@ -27,16 +27,42 @@ const methods = {
     return opening();
   },
 
-  /** Takes the index that lies at `url` as this browser's own, if it has none. */
-  adopt: ({ name, url }) => alone(async () => {
-    const response = await fetch(url);
-    if (!response.ok) throw Object.assign(new Error(`The index at ${url} could not be loaded.`), { code: "unavailable" });
-    const bytes = new Uint8Array(await response.arrayBuffer());
+  /** Takes an exported index, a file or what lies at `url`, as this browser's own, in the place of the one there is.
+   *  That one goes only when the new one is known to be whole, and made with the model `fit` if one is given. */
+  adopt: ({ name, url, file, fit }) => alone(async () => {
+    const bytes = new Uint8Array(await (file ?? await fetched(url)).arrayBuffer());
     await booted;
+    const checked = engine?.stats().documents > 0 ? await Engine.import(name, { storage: "memory" }, bytes) : undefined;
     engine?.close();
-    engine = await Engine.import(name, undefined, bytes);
+    try {
+      if (fit) await checked?.load(await modelFiles(() => {}), fit);
+      await Engine.destroy(name);
+      engine = await Engine.import(name, undefined, bytes);
+    } catch (error) {
+      engine = await Engine.open(name);
+      throw error;
+    } finally {
+      checked?.close();
+    }
     return opening();
   }),
+
+  /** Opens an exported index where it lies on this site, to be read: what a search needs is fetched when it needs it. */
+  async visit({ url }) {
+    await booted;
+    engine = await Engine.openUrl(url);
+    return opening();
+  },
+
+  /** What was fetched of an index that is read where it lies: `{ size, requests, bytes }`. */
+  fetched: () => opened().traffic(),
+
+  /** The whole index as one file, as the command writes it. */
+  async export() {
+    const parts = [];
+    await opened().export((bytes) => parts.push(bytes));
+    return new Blob(parts, { type: "application/octet-stream" });
+  },
 
   /** Shows what other tabs have written since. */
   async follow() {
@@ -47,19 +73,11 @@ const methods = {
   /** Loads the model and tests the device it runs on. */
   async load({ backend }, progress) {
     const started = performance.now();
-    const manifest = await models.describe(modelBase);
-    const files = await models.load(modelBase, manifest, (p) => progress({ phase: "model", ...p }));
+    const model = await modelFiles((p) => progress({ phase: "model", ...p }));
     const loadMs = performance.now() - started;
     progress({ phase: "starting" });
     await breathe();
-    const info = await opened().load({
-      name: manifest.name,
-      config: files["config.json"],
-      tokenizer: files["tokenizer.json"],
-      sentence: files["sentence_bert_config.json"],
-      codec: files["codec.gsc"],
-      weights: files["model.safetensors"],
-    }, backend);
+    const info = await opened().load(model, backend);
     if (info.backend.kind === "gpu") info.backend.name = (await adapterName()) ?? info.backend.name;
     return { ...info, loadMs, startMs: performance.now() - started - loadMs };
   },
@@ -102,7 +120,7 @@ const methods = {
     return hits.map(placed).map(({ start, end, score }) => ({ start, end, score }));
   },
 
-  documents: () => opened().documents(),
+  documents: async () => (await opened().documents()).map(listed),
   text: ({ id }) => opened().text(id),
 
   /** The text of a document, and its sections (`{ start, label }`) with their places in UTF-16 units. */
@@ -163,7 +181,33 @@ function placed({ document, bytes: [byte], utf16: [start, end], text, marks, why
 }
 
 async function opening() {
-  return { exists: engine.exists, stats: engine.stats(), documents: await engine.documents() };
+  return { exists: engine.exists, stats: engine.stats(), documents: (await engine.documents()).map(listed) };
+}
+
+/** A document as the page lists it: a thousand of them must not bring all of their sections along. */
+function listed(document) {
+  const { path, type } = metadataOf(document);
+  return { ...document, metadata: { path, type } };
+}
+
+async function fetched(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw Object.assign(new Error(`The index at ${url} could not be loaded.`), { code: "unavailable" });
+  return response;
+}
+
+/** The model as the engine takes it. */
+async function modelFiles(progress) {
+  const manifest = await models.describe(modelBase);
+  const files = await models.load(modelBase, manifest, progress);
+  return {
+    name: manifest.name,
+    config: files["config.json"],
+    tokenizer: files["tokenizer.json"],
+    sentence: files["sentence_bert_config.json"],
+    codec: files["codec.gsc"],
+    weights: files["model.safetensors"],
+  };
 }
 
 /** What an import passes between two batches: it holds it while paused, and stops it when interrupted. */

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { ask, axe, browser, dropFiles, row, site, started, tiny, visit, www } from "../harness.mjs";
+import { ask, axe, browser, dropFiles, row, root, site, started, tiny, visit, www } from "../harness.mjs";
 
 const offline = (page, words) => page.waitForFunction((words) => document.getElementById("state-offline").textContent === words, words, { timeout: 60_000 });
 
@@ -63,6 +63,38 @@ describe("privacy on the page", () => {
     await page.close();
   });
 
+  test("every request is counted: of the page, of its workers, of the readers of documents, and of what keeps the page", async () => {
+    // The page is kept whole only with the model's list that it was built with; here it is another.
+    const built = (await readFile(path.join(www, "assets.js"), "utf8")).replace(/\{\s*"path": "model\/manifest.json"[^}]*\},?/, "");
+    const server = await site({
+      model: tiny,
+      async intercept({ url }, response) {
+        if (url !== "/assets.js") return false;
+        response.writeHead(200, { "Content-Type": "text/javascript" }).end(built);
+        return true;
+      },
+    });
+    const { context, close } = await browser();
+    try {
+      const page = await visit(context, `${server.url}?backend=cpu`);
+      const names = ["tides.pdf", "report.docx", "book.epub", "page.html"];
+      await dropFiles(page, await Promise.all(names.map(async (name) => ({ name, bytes: await readFile(path.join(root, "tests/fixtures/documents", name)) }))));
+      for (const name of names) await row(page, name, "done");
+      await page.waitForSelector('#state-offline[data-complete="true"]');
+      const sent = () => page.evaluate(() => globalThis.gossamer.traffic().list.filter(({ stored }) => !stored).map(({ url }) => new URL(url).pathname).sort());
+      const seen = () => server.requests.map(({ url }) => url.split("?")[0]).sort();
+      await page.waitForFunction((count) => globalThis.gossamer.traffic().list.filter(({ stored }) => !stored).length >= count, seen().length);
+      assert.deepEqual(await sent(), seen());
+      for (const part of ["/", "/worker.js", "/pkg/gossamer_bg.wasm", "/model/model.safetensors", "/extract/worker.js", "/vendor/pdf.js", "/vendor/fflate.js", "/vendor/htmlparser2.js", "/sw.js"]) assert.ok(seen().includes(part), part);
+      const { toKeep, elsewhere } = await page.evaluate(() => globalThis.gossamer.traffic());
+      assert.ok(toKeep > 200, `${toKeep} requests to keep the page`);
+      assert.equal(elsewhere, 0);
+    } finally {
+      await close();
+      await server.close();
+    }
+  });
+
   test("a whole visit, with documents added and searched, makes no request once the model is there", async () => {
     await dropFiles(page, [{ name: "note.txt", text: "The spare key is under the blue flowerpot." }]);
     await row(page, "note.txt", "done");
@@ -102,9 +134,12 @@ describe("privacy on the page", () => {
       databases: await indexedDB.databases(),
       caches: await caches.keys(),
       workers: (await navigator.serviceWorker.getRegistrations()).length,
-      local: localStorage.length,
+      local: localStorage.length + sessionStorage.length,
+      cookies: document.cookie,
+      files: (await Array.fromAsync((await navigator.storage.getDirectory()).keys())).length,
+      locks: (await navigator.locks.query()).held.length,
     }));
-    assert.deepEqual(left, { databases: [], caches: [], workers: 0, local: 0 });
+    assert.deepEqual(left, { databases: [], caches: [], workers: 0, local: 0, cookies: "", files: 0, locks: 0 });
     // What Chromium counts for the empty files of its databases.
     const bytes = await page.evaluate(() => navigator.storage.estimate().then(({ usage }) => usage));
     assert.ok(bytes < 65_536, `${bytes} bytes are left`);

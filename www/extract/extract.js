@@ -21,6 +21,12 @@ const workerUrl = (() => {
 })();
 
 const idle = [];
+let tell = () => {};
+
+/** Has `listener` told of every request that the workers make, as `js/requests.js` describes them. */
+export function onRequests(listener) {
+  tell = listener;
+}
 
 /**
  * Reads a file. Resolves with `{ title, text, type, sections: [{ start, label }], notes }`, where `start` counts
@@ -38,7 +44,8 @@ export async function extract(file, { signal, time = limits.time } = {}) {
     reject(new ExtractError("timeout", `Not read within ${Math.round(time / 1000)} s`));
   }, time);
   worker.port.onmessage = ({ data }) => {
-    if (data?.extracted) resolve(data.extracted);
+    if (data?.requests) tell(data.requests);
+    else if (data?.extracted) resolve(data.extracted);
     else if (data?.error) reject(Object.assign(new ExtractError(data.error.code, data.error.message), { usable: true }));
   };
   worker.port.onerror = (event) => {

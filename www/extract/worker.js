@@ -6,6 +6,7 @@ import { decodeText } from "./decode.js";
 import { broken, empty, ExtractError, tooBig, unsupported } from "./error.js";
 import { recognise } from "./kind.js";
 import { limits } from "./limits.js";
+import { tellOfRequests } from "../js/requests.js";
 
 const modules = {
   pdf: () => import("./pdf.js"),
@@ -19,6 +20,8 @@ const texts = {
   markdown: () => import("./markdown.js"),
   code: () => import("./code.js"),
 };
+
+const flush = tellOfRequests((requests) => self.postMessage({ requests }));
 
 async function extract(file, name) {
   if (file.size > limits.file) throw tooBig("the file", limits.file);
@@ -47,12 +50,16 @@ async function extract(file, name) {
 
 self.addEventListener("message", async ({ data }) => {
   if (!data?.file) return;
+  let answer;
   try {
-    self.postMessage({ extracted: await extract(data.file, data.name) });
+    answer = { extracted: await extract(data.file, data.name) };
   } catch (error) {
-    const known = error instanceof ExtractError ? error : describe(error);
-    self.postMessage({ error: { code: known.code, message: known.message } });
+    const { code, message } = error instanceof ExtractError ? error : describe(error);
+    answer = { error: { code, message } };
   }
+  // First, for the worker may be thrown away with the answer.
+  flush?.();
+  self.postMessage(answer);
 });
 
 /** What parsers throw at damaged files. */

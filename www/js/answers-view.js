@@ -4,6 +4,7 @@
 import { announce, byId, copy, element, icon, marked } from "./dom.js";
 import * as format from "./format.js";
 import { fileOf, placeOf, typeOfHit } from "./hit.js";
+import { linkTo } from "./links.js";
 import { typeName } from "./kinds.js";
 
 const nodes = new Map();
@@ -31,6 +32,9 @@ export function show(found) {
   byId("stages").toggleAttribute("data-live", !done);
   draw(hits);
   byId("answers-foot").hidden = !done || hits.length === 0;
+  const nothing = done && hits.length === 0;
+  byId("nothing").hidden = !nothing;
+  if (nothing) explain();
   if (done) {
     const first = hits.length > 0 ? `, the first from ${hits[0].title}` : "";
     announce(`${numberOf(hits)} for ${query}${first}`);
@@ -42,6 +46,14 @@ export function hide() {
   byId("answers").hidden = true;
   byId("hits").replaceChildren();
   nodes.clear();
+}
+
+/** Why there may be nothing, and what to do about it. */
+function explain() {
+  const narrowed = !byId("filter-reset").hidden;
+  byId("nothing-reset").hidden = !narrowed;
+  byId("nothing-why").textContent = narrowed ? "No passage passes the filters. With all of them cleared there may be one."
+    : "No passage comes near this question. Other words may find one.";
 }
 
 const numberOf = (hits) => (hits.length === 0 ? "No passage found" : format.plural(hits.length, "passage"));
@@ -73,7 +85,7 @@ function draw(hits) {
     const node = nodes.get(key);
     if (list.children[rank] !== node) list.insertBefore(node, list.children[rank] ?? null);
   });
-  for (const node of nodes.values()) foldIfLong(node);
+  foldLong([...nodes.values()]);
   // A node that moved has lost the focus, one that went has taken it along.
   if (focused && !focused.contains(document.activeElement)) (focused.isConnected ? focused.parts.title : byId("question")).focus();
   if (still.matches) return;
@@ -89,22 +101,21 @@ function makeHit() {
   const why = element("span", { class: "hit-why" });
   const text = element("p", { class: "hit-text" });
   const whole = element("button", { type: "button", class: "quiet hit-whole", "aria-expanded": "false", text: "Show the whole passage" });
-  const copying = element("button", { type: "button", class: "quiet hit-copy" }, icon("copy"), element("span", { text: "Copy passage" }));
+  const copying = (kind, shape, words, content) => element("button", { type: "button", class: `quiet hit-${kind}`, async onclick({ currentTarget }) {
+    const done = await copy(content(node.hit));
+    currentTarget.lastChild.textContent = done ? "Copied" : "The browser does not allow it";
+    announce(currentTarget.lastChild.textContent);
+    setTimeout(() => (currentTarget.lastChild.textContent = words), 2000);
+  } }, icon(shape), element("span", { text: words }));
   const head = element("div", { class: "hit-head" },
     element("div", { class: "hit-where" }, element("h3", { class: "hit-title" }, title), about),
     element("p", { class: "hit-figures" }, score, why));
-  const node = element("li", { class: "hit" }, head, text, element("p", { class: "hit-foot" }, whole, copying));
+  const node = element("li", { class: "hit" }, head, text, element("p", { class: "hit-foot" }, whole, copying("copy", "copy", "Copy passage", ({ text }) => text), copying("link", "link", "Copy link", linkTo)));
   whole.addEventListener("click", () => {
     const folded = text.toggleAttribute("data-folded");
     text.replaceChildren(...(folded ? excerpt(node.hit) : passage(node.hit)));
     whole.setAttribute("aria-expanded", String(!folded));
     whole.textContent = folded ? "Show the whole passage" : "Show less";
-  });
-  copying.addEventListener("click", async () => {
-    const done = await copy(node.hit.text);
-    copying.lastChild.textContent = done ? "Copied" : "The browser does not allow it";
-    announce(copying.lastChild.textContent);
-    setTimeout(() => (copying.lastChild.textContent = "Copy passage"), 2000);
   });
   title.addEventListener("click", () => open(node.hit));
   // The passage opens too, unless somebody is selecting words in it.
@@ -154,9 +165,12 @@ function excerpt({ text, marks = [] }) {
 
 const prose = (text, first) => (first ? text.trimStart() : text).replace(/^#{1,6} /gm, "").replace(/\n\s*\n+/g, "\n");
 
-function foldIfLong({ parts: { text, whole } }) {
-  if (whole.getAttribute("aria-expanded") === "true") return;
-  whole.hidden = text.scrollHeight <= text.clientHeight + 4 && !text.textContent.startsWith("… ");
+/** Offers the rest of passages that are longer than what is seen of them. All are measured before any is changed: the
+ *  browser lays the page out once. */
+function foldLong(all) {
+  const folded = all.filter(({ parts: { whole } }) => whole.getAttribute("aria-expanded") !== "true");
+  const whole = folded.map(({ parts: { text } }) => text.scrollHeight <= text.clientHeight + 4 && !text.textContent.startsWith("… "));
+  folded.forEach(({ parts }, at) => (parts.whole.hidden = whole[at]));
 }
 
 /** The cosine to the question, where it is known. */

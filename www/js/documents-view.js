@@ -1,11 +1,14 @@
 // The list of documents: one row each, from queued to done or failed. Changes are drawn once per frame and some rows
-// at a time, so that a folder of a thousand files does not hold up the page.
+// at a time, and rows stand in groups that the browser passes over while they are out of sight, so that a folder of
+// thousands of files does not hold up the page.
 
 import { byId, element, icon } from "./dom.js";
 import * as format from "./format.js";
 import { typeName, typeOf } from "./kinds.js";
 
-const SLICE = 40;
+/** Rows drawn in a frame, at most; fewer where they take longer than so many milliseconds. */
+const [SLICE, SLICE_MS] = [40, 10];
+const GROUP = 50;
 const rows = new Map();
 const changed = new Map();
 let frame;
@@ -13,7 +16,7 @@ let actions;
 
 const words = {
   queued: () => "Queued",
-  reading: () => "Reading",
+  reading: ({ read }) => (read ? "Read" : "Reading"),
   embedding: ({ done, total }) => (total > 0 ? `Embedding ${format.count(done)} of ${format.count(total)}` : "Embedding"),
   done: ({ chunks }) => (chunks === undefined ? "Unchanged" : format.plural(chunks, "passage")),
   failed: ({ reason }) => reason,
@@ -25,16 +28,17 @@ export function connect(handlers) {
 }
 
 /** Shows or updates a document's row. `item` has `id`, `name`, `state` and what the state needs. */
-export function show({ id, name, state, done, total, chunks, reason, code }) {
-  changed.set(id, { id, name, state, done, total, chunks, reason, code });
+export function show({ id, name, state, read, done, total, chunks, reason, code }) {
+  changed.set(id, { id, name, state, read, done, total, chunks, reason, code });
   frame ??= requestAnimationFrame(draw);
 }
 
 function draw() {
   frame = undefined;
   let left = SLICE;
+  const until = performance.now() + SLICE_MS;
   for (const [id, item] of changed) {
-    if (left-- === 0) break;
+    if (left-- === 0 || performance.now() > until) break;
     changed.delete(id);
     update(item);
   }
@@ -60,16 +64,22 @@ function update(item) {
   } else row.bar.removeAttribute("value");
 }
 
-/** Takes a row away; focus goes to a neighbour, never nowhere. */
-export function drop(id) {
-  changed.delete(id);
-  const row = rows.get(id);
-  if (!row) return;
-  const near = row.node.nextElementSibling ?? row.node.previousElementSibling;
-  const hadFocus = row.node.contains(document.activeElement);
-  row.node.remove();
-  rows.delete(id);
-  if (hadFocus) (near?.querySelector(".file-remove") ?? byId("choose")).focus();
+/** Takes rows away; focus goes to a neighbour, never nowhere, and only once. */
+export function drop(ids) {
+  const list = byId("files");
+  const at = list.contains(document.activeElement) ? [...list.querySelectorAll(".file")].indexOf(document.activeElement.closest(".file")) : -1;
+  for (const id of ids) {
+    changed.delete(id);
+    const { node } = rows.get(id) ?? {};
+    if (!node) continue;
+    const group = node.parentElement;
+    node.remove();
+    if (!group.hasChildNodes()) group.remove();
+    rows.delete(id);
+  }
+  if (at < 0 || list.contains(document.activeElement)) return;
+  const left = list.querySelectorAll(".file");
+  (left[Math.min(at, left.length - 1)]?.querySelector(".file-remove") ?? byId("choose")).focus();
 }
 
 /** Rows there are, drawn or about to be. */
@@ -94,12 +104,20 @@ function makeRow({ id, name, state }) {
   const about = element("span", { class: "file-about" });
   about.append(element("span", { class: "file-type", text: type ? typeName(type) : "File" }));
   if (folder) about.append(element("span", { class: "file-folder", text: folder }));
-  const node = element("li", { class: "file" },
+  const node = element("div", { class: "file", role: "listitem" },
     element("div", { class: "file-what" }, title, about), status,
     element("div", { class: "file-buttons" }, only, retry, remove), bar);
-  // What comes in stands above what is there, in its own order.
-  const list = byId("files");
-  if (state === "done") node.dataset.known = "";
-  list.insertBefore(node, state === "done" ? null : list.querySelector("[data-known]"));
+  groupFor(state === "done").append(node);
   return { node, status, bar, retry, only, remove };
+}
+
+/** The group that a new row goes into. What comes in stands above what is there, in its own order. */
+function groupFor(known) {
+  const list = byId("files");
+  const firstKnown = [...list.children].find((group) => group.hasAttribute("data-known")) ?? null;
+  const last = known ? list.lastElementChild : firstKnown ? firstKnown.previousElementSibling : list.lastElementChild;
+  if (last && known === last.hasAttribute("data-known") && last.childElementCount < GROUP) return last;
+  const group = element("div", { class: "file-group", role: "presentation", "data-known": known });
+  list.insertBefore(group, known ? null : firstKnown);
+  return group;
 }

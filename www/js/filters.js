@@ -8,6 +8,13 @@ import { typeName } from "./kinds.js";
 const MOST_PLACES = 400;
 const [mode, type, place, group, reset] = ["mode", "type", "place", "group", "reset"].map((name) => byId(`filter-${name}`));
 
+let usual = "hybrid";
+
+/** Finds by `mode` unless the person chooses. */
+export function prefer(chosen) {
+  mode.value = usual = chosen;
+}
+
 /** Calls `change` whenever the person changes something. */
 export function connect(change) {
   const changed = () => {
@@ -61,7 +68,7 @@ export function only(path) {
 
 /** Back to everything. */
 export function clear() {
-  mode.value = "hybrid";
+  mode.value = usual;
   type.value = "";
   place.value = "";
   group.checked = false;
@@ -79,6 +86,6 @@ export function options() {
   };
 }
 
-const narrowed = () => mode.value !== "hybrid" || type.value !== "" || place.value !== "" || group.checked;
+const narrowed = () => mode.value !== usual || type.value !== "" || place.value !== "" || group.checked;
 const pathOf = (document) => metadataOf(document).path ?? document.id;
 const option = (value, text) => element("option", { value, text });

@@ -24,9 +24,9 @@ export function sectionsOf(document) {
   return Array.isArray(sections) ? sections.filter(({ start, label } = {}) => Number.isSafeInteger(start) && typeof label === "string") : [];
 }
 
-/** "page 3", "Chapter 2 › Storage", or how far into the file, for want of better. */
-export function placeOf({ place, start, documentLength }) {
-  if (place) return place;
+/** "page 3", "Chapter 2 › Storage", or how far into the file, for want of better. A title is not said twice. */
+export function placeOf({ place, title, start, documentLength }) {
+  if (place && place !== title) return place.startsWith(`${title} › `) ? place.slice(title.length + 3) : place;
   return documentLength > 0 ? `${Math.round((100 * start) / documentLength)} % into the file` : "";
 }
 

@@ -23,11 +23,21 @@ export function size({ chunks, bytes, textBytes }) {
   set(byId("state-bytes"), `${format.bytes(bytes.total)}${each}${part}`);
 }
 
+let elsewhere;
+
+/** The index is not in this browser, but where `words` say. */
+export function lies(words) {
+  elsewhere = words;
+}
+
 /** Whether the browser promised not to evict the index. */
 export async function durability() {
   const persisted = await navigator.storage?.persisted?.().catch(() => false);
   const node = byId("state-durable");
-  set(node, persisted ? "in this browser, durably" : "in this browser, until it needs the space");
+  set(node, elsewhere ?? (persisted ? "durably" : "until space runs short"));
+  const { usage, quota } = (await navigator.storage?.estimate?.().catch(() => undefined)) ?? {};
+  byId("state-quota").parentElement.hidden = !quota;
+  if (quota) set(byId("state-quota"), `${format.share(usage / quota)} of ${format.bytes(quota)}`);
   node.dataset.durable = String(Boolean(persisted));
   return Boolean(persisted);
 }
@@ -36,6 +46,13 @@ export async function durability() {
 export async function askToPersist() {
   await navigator.storage?.persist?.().catch(() => false);
   return durability();
+}
+
+/** What this tab does, where there are several. */
+export function role(role, others) {
+  const node = byId("state-role");
+  node.parentElement.hidden = others === 0;
+  set(node, role === "writer" ? `adds and searches; ${others === 1 ? "another" : "others"} only search${others === 1 ? "es" : ""}` : "searches; another tab adds");
 }
 
 /** Whether the page works without a connection: `state` of its own files, and whether the model is here. */

@@ -48,7 +48,7 @@ export class Importer {
     const ids = new Set(items.map(({ id }) => id));
     this.#drop((item) => ids.has(item.id));
     for (const item of items) {
-      Object.assign(item, { state: "queued", characters: Math.max(1, item.file.size * textShare(item.name)), reason: undefined });
+      Object.assign(item, { state: "queued", read: false, characters: Math.max(1, item.file.size * textShare(item.name)), reason: undefined });
       this.#skipped.delete(item.id);
       this.#waiting.push(item);
       this.#total.characters += item.characters;
@@ -153,6 +153,7 @@ export class Importer {
       if (this.#skipped.delete(item.id) || this.#cancelled) return;
       this.#total.characters += found.text.length - item.characters;
       this.#prepared.push(Object.assign(item, found, { characters: found.text.length }));
+      this.#update(item, { read: true });
     } catch (error) {
       if (!this.#cancelled && !this.#skipped.delete(item.id)) this.#failed(item, error);
     } finally {

@@ -17,7 +17,7 @@ const PARTS = {
   codebooks: "Codebooks",
 };
 
-/** Opens the ledger. `facts()` gives `{ stats, info, traffic, role, model }`; `verify()` checks the index. */
+/** Opens the ledger. `facts()` gives `{ stats, info, traffic, role, model, fetched }`; `verify()` checks the index. */
 export async function open(facts, { verify }) {
   const body = byId("ledger-body");
   body.replaceChildren(element("p", { class: "meta", text: "Counting" }));
@@ -29,7 +29,7 @@ export async function open(facts, { verify }) {
   body.replaceChildren(
     cost(now.stats),
     runs(now),
-    keeping({ ...now, estimate, persisted, verify, facts }),
+    keeping({ ...now, estimate, persisted, verify }),
     privacy(now.traffic, files, now.model),
   );
 }
@@ -92,7 +92,7 @@ function runs({ info, role }) {
   ));
 }
 
-function keeping({ estimate, persisted, stats, verify, facts }) {
+function keeping({ estimate, persisted, stats, verify, fetched }) {
   const check = element("button", { type: "button", class: "button small", text: "Check every byte" });
   const outcome = element("p", { class: "meta", "aria-live": "polite" });
   check.addEventListener("click", async () => {
@@ -102,7 +102,7 @@ function keeping({ estimate, persisted, stats, verify, facts }) {
     check.disabled = false;
   });
   const buttons = element("p", { class: "ledger-buttons" }, check);
-  if (!persisted) {
+  if (!persisted && !fetched) {
     buttons.append(element("button", {
       type: "button", class: "button small", text: "Ask the browser to keep it",
       async onclick({ currentTarget }) {
@@ -113,16 +113,19 @@ function keeping({ estimate, persisted, stats, verify, facts }) {
     }));
   }
   return section("Whether it stays", lines(
-    ["Kept", persisted ? "in this browser, durably" : "in this browser, until it needs the space"],
+    fetched ? ["Kept", `on its site, ${format.bytes(fetched.size)}; ${format.bytes(fetched.bytes)} fetched in ${format.plural(fetched.requests, "request")}`]
+      : ["Kept", `in this browser, ${persisted ? "durably" : "until it needs the space"}`],
     estimate && ["Space", `${format.bytes(estimate.usage ?? 0)} used of ${format.bytes(estimate.quota ?? 0)} this browser allows, model and page included`],
     ["Generation", `${format.count(stats.generation)}${stats.recovered ? `, recovered: ${stats.recovered}` : ""}`],
   ), buttons, outcome);
 }
 
-function privacy({ known, toLoad, since, elsewhere, bytes, stored, list }, files, model) {
+function privacy({ known, toLoad, toKeep, since, elsewhere, bytes, stored, list }, files, model) {
   const requests = known
-    ? [["Requests to load the page", `${format.count(toLoad)}, ${format.bytes(bytes)}`],
+    ? [["Requests to load the page", format.count(toLoad)],
+      ["To keep it for offline visits", format.count(toKeep)],
       ["Since then", format.count(since)],
+      ["Received, all in all", format.bytes(bytes)],
       ["To any other host", format.count(elsewhere)],
       ["Answered from this device", format.count(stored)]]
     : [["Requests", "this browser does not count them"]];

@@ -7,6 +7,7 @@ import * as honesty from "./honesty.js";
 import * as intake from "./intake.js";
 import { accepted } from "./kinds.js";
 import * as notice from "./notice.js";
+import * as portable from "./portable.js";
 import { isSample } from "./samples.js";
 import * as tabs from "./tabs.js";
 
@@ -19,7 +20,7 @@ export class Library {
   #failed = new Map();
   #idle = [];
 
-  /** `host` has `call`, `queue`, `importer`, `model`, `refresh()`, `view()` and `stats()`. */
+  /** `host` has `call`, `queue`, `importer`, `model`, `refresh()`, `view()`, `stats()` and `visiting`. */
   constructor(host) {
     this.#host = host;
     this.#connect();
@@ -28,6 +29,11 @@ export class Library {
   /** Documents in the index. */
   know(documents) {
     this.#known = documents;
+  }
+
+  /** One of them. */
+  document(id) {
+    return this.#known.find((document) => document.id === id);
   }
 
   /** How many of them are samples. */
@@ -95,8 +101,8 @@ export class Library {
     for (const id of ids) {
       this.#host.importer.forget(id);
       this.#failed.delete(id);
-      documentsView.drop(id);
     }
+    documentsView.drop(ids);
     const queued = await this.#host.queue.list();
     await this.#host.queue.remove(queued.filter(({ id }) => ids.includes(id)));
     await this.#host.refresh();
@@ -142,7 +148,8 @@ export class Library {
   show(filled) {
     const { documents, textBytes } = this.#host.stats();
     byId("library-meta").textContent = documents > 0 ? `${format.plural(documents, "document")}, ${format.bytes(textBytes)} of text` : "";
-    byId("library-actions").hidden = documentsView.size() === 0 && !filled;
+    byId("export-index").hidden = !filled;
+    byId("clear").hidden = documentsView.size() === 0 && !filled;
     byId("remove-samples").hidden = this.samples === 0;
     byId("retry-failed").hidden = documentsView.inState("failed").length < 2;
   }
@@ -151,11 +158,9 @@ export class Library {
     const given = await this.#host.importer.cancel();
     await this.#host.queue.remove(given);
     const known = new Map(this.#known.map((document) => [document.id, document]));
-    for (const { id, name } of given) {
-      // What was there before it was to be replaced is there still.
-      if (known.has(id)) documentsView.show({ id, name, state: "done", chunks: known.get(id).chunks });
-      else documentsView.drop(id);
-    }
+    // What was there before it was to be replaced is there still.
+    for (const { id, name } of given) if (known.has(id)) documentsView.show({ id, name, state: "done", chunks: known.get(id).chunks });
+    documentsView.drop(given.map(({ id }) => id).filter((id) => !known.has(id)));
     announce("Cancelled");
     byId("choose").focus();
   }
@@ -168,7 +173,10 @@ export class Library {
       busy(1);
       try {
         const taken = await taking;
-        if (taken) await this.add(taken);
+        const index = taken?.files.find(({ path }) => path.endsWith(portable.ENDING));
+        if (index && taken.files.length === 1) await portable.open(index.file);
+        else if (taken && this.#host.visiting) notice.trouble({ code: "read-only", message: "This index is read where it lies, and nothing can be added to it." });
+        else if (taken) await this.add(taken);
       } catch (error) {
         notice.trouble(error);
       } finally {

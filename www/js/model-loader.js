@@ -34,6 +34,12 @@ export class ModelLoader {
     return this.#loading;
   }
 
+  /** The index that it was loaded for is another now. */
+  reset() {
+    this.#loading = undefined;
+    this.loaded = false;
+  }
+
   async #load() {
     try {
       const info = await this.#call("load", { backend: this.#backend }, { onProgress: show });

@@ -12,6 +12,14 @@ const HEADLINES = {
   locked: "Another tab is using this index",
   unsupported: "This browser cannot run Gossamer here",
   "worker-failed": "The search stopped",
+  "invalid-import": "This is no whole index",
+  "version-too-new": "This index was made by a newer Gossamer",
+  "read-only": "This index is not yours to change",
+  "not-here": "The passage is not here",
+  "other-site": "This index is on another site",
+  "no-ranges": "This index cannot be read where it lies",
+  network: "The index could not be fetched",
+  busy: "Not now",
 };
 
 /** Shows an error until it is cleared. */

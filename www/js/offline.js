@@ -1,6 +1,7 @@
 // "Works offline": said only when every file of the page lies in the cache with the hash it should have, and the
 // language model too.
 
+import { count } from "./traffic.js";
 import { scriptUrl } from "./trusted.js";
 
 let registration;
@@ -14,6 +15,9 @@ export function keep() {
 
 async function register() {
   if (!navigator.serviceWorker) return;
+  navigator.serviceWorker.onmessage = ({ data: { asked = [] } }) => {
+    count(asked.map((request) => ({ ...request, elsewhere: false, stored: false, keeping: true, at: 0 })));
+  };
   try {
     registration = await navigator.serviceWorker.register(scriptUrl("../sw.js", import.meta.url), { updateViaCache: "none" });
     const worker = registration.installing;

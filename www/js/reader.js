@@ -3,12 +3,14 @@
 
 import { announce, byId, copy, element, pause } from "./dom.js";
 import { placeOf } from "./hit.js";
+import * as links from "./links.js";
 import { draw as drawStrip, follow } from "./reader-strip.js";
 import * as format from "./format.js";
 
 /** Characters per block: small enough to lay out quickly, large enough to be few. */
 const BLOCK = 1600;
-const BLOCKS_PER_SLICE = 60;
+/** Blocks laid out at once. They share an element that the browser passes over while it is out of sight. */
+const BLOCKS_PER_SLICE = 40;
 
 let call;
 let state;
@@ -20,15 +22,18 @@ export function connect(worker) {
   byId("reader-close").addEventListener("click", () => byId("reader").close());
   byId("reader-previous").addEventListener("click", () => step(-1));
   byId("reader-next").addEventListener("click", () => step(1));
-  byId("reader-copy").addEventListener("click", async ({ currentTarget }) => {
-    const { start, end } = state.hits[state.at];
-    const done = await copy(state.text.slice(start, end));
+  const copies = (name, content) => byId(name).addEventListener("click", async ({ currentTarget }) => {
+    const words = currentTarget.textContent;
+    const done = await copy(content(state.hits[state.at]));
     currentTarget.textContent = done ? "Copied" : "Not allowed";
     announce(currentTarget.textContent);
-    setTimeout(() => (currentTarget.textContent = "Copy passage"), 2000);
+    setTimeout(() => (currentTarget.textContent = words), 2000);
   });
+  copies("reader-copy", ({ start, end }) => state.text.slice(start, end));
+  copies("reader-link", links.linkTo);
   byId("reader").addEventListener("close", () => {
     turn++;
+    links.show(undefined);
     byId("reader-text").replaceChildren();
     state?.opener?.focus();
     state = undefined;
@@ -60,24 +65,36 @@ export async function open(hit, answers, query) {
   }
   const { text, sections } = found;
   state.text = text;
-  await lay(text, sections, hits, mine);
+  // A link knows where a passage is, not what is there.
+  for (const one of hits) {
+    one.documentLength ??= text.length;
+    one.place ??= sections.findLast(({ start }) => start <= one.start)?.label;
+  }
+  await lay(text, sections, hits, mine, () => {
+    go(state.at, "instant");
+    drawStrip({ hits, length: text.length, at: state.at, go, seek });
+    follow(byId("reader-text"));
+  });
   if (mine !== turn) return;
-  go(state.at, "instant");
-  drawStrip({ hits, length: text.length, at: state.at, go, seek });
-  follow(byId("reader-text"));
   const relevance = query ? await call("relevance", { query, id: hit.id }).catch(() => []) : [];
   if (mine === turn) drawStrip({ hits, length: text.length, at: state.at, go, seek, relevance });
 }
 
-/** Lays the text out in blocks, some at a time. */
-async function lay(text, sections, hits, mine) {
+/** Lays the text out in blocks, some at a time; `reached` is called when the passage is there. */
+async function lay(text, sections, hits, mine, reached) {
   const body = byId("reader-text");
+  const wanted = Math.min(hits[state.at].start, text.length - 1);
+  let shown = false;
   body.replaceChildren();
   const blocks = cut(text, sections);
   for (let from = 0; from < blocks.length; from += BLOCKS_PER_SLICE) {
-    const slice = document.createDocumentFragment();
+    const slice = element("div", { class: "reader-part" });
     for (const block of blocks.slice(from, from + BLOCKS_PER_SLICE)) slice.append(blockOf(block, text, hits));
     body.append(slice);
+    if (!shown && blocks[Math.min(from + BLOCKS_PER_SLICE, blocks.length) - 1].end > wanted) {
+      shown = true;
+      reached();
+    }
     if (from + BLOCKS_PER_SLICE < blocks.length) await pause();
     if (mine !== turn) return;
   }
@@ -93,9 +110,11 @@ export function cut(text, sections = []) {
     while (at < border) {
       let end = Math.min(border, at + BLOCK);
       if (end < border) {
-        const paragraph = text.lastIndexOf("\n", end);
-        const space = text.lastIndexOf(" ", end);
-        end = paragraph > at + BLOCK / 4 ? paragraph + 1 : space > at ? space + 1 : end;
+        // Within the block: a text without a line end must not be looked through from its beginning every time.
+        const block = text.slice(at, end);
+        const [paragraph, space] = [block.lastIndexOf("\n"), block.lastIndexOf(" ")];
+        const halved = /[\ud800-\udbff]$/.test(block) ? -1 : 0;
+        end = paragraph > BLOCK / 4 ? at + paragraph + 1 : space > 0 ? at + space + 1 : end + halved;
       }
       blocks.push({ start: at, end, label: labels.get(at) });
       at = end;
@@ -152,6 +171,7 @@ function go(at, behavior = matchMedia("(prefers-reduced-motion: reduce)").matche
   const target = passage?.querySelector("mark") ?? passage;
   target?.scrollIntoView({ block: "center", behavior });
   byId("reader-place").textContent = placeOf(state.hits[at]);
+  links.show(state.hits[at]);
   byId("reader-count").textContent = `${at + 1} of ${format.count(state.hits.length)}`;
   byId("reader-previous").disabled = at === 0;
   byId("reader-next").disabled = at === state.hits.length - 1;

@@ -14,7 +14,8 @@ export class Searching {
   #typing;
   #last;
 
-  /** `host` has `call`, `load()` (the model), `loaded()`, `stats()`, `options()` (the filters) and `shown()`. */
+  /** `host` has `call`, `load()` (the model), `loaded()`, `stats()`, `options()` (the filters), `byWord()`
+   *  (whether words are cheap to look for) and `shown()`. */
   constructor(host) {
     this.#host = host;
   }
@@ -27,7 +28,7 @@ export class Searching {
   /** Somebody types: answers by word, if there is something to search. */
   typed(query) {
     clearTimeout(this.#typing);
-    if (query.length < 3 || this.#host.stats().chunks === 0) return;
+    if (query.length < 3 || this.#host.stats().chunks === 0 || !this.#host.byWord()) return;
     this.#typing = setTimeout(() => this.#preview(query), TYPING_MS);
   }
 

@@ -31,6 +31,17 @@ export async function join(promoted) {
   return role;
 }
 
+/** How many other tabs of the page there are: all of them hold the lock, or wait for it. */
+export async function others() {
+  const { held = [], pending = [] } = (await navigator.locks?.query().catch(() => undefined)) ?? {};
+  return Math.max(0, [...held, ...pending].filter(({ name }) => name === LOCK).length - 1);
+}
+
+/** Neither writes nor hears of those that do. */
+export function leave() {
+  channel?.close();
+}
+
 /** Tells the other tabs something: `{ type, ... }`. */
 export function tell(message) {
   channel?.postMessage(message);

@@ -2,7 +2,8 @@
 
 import { byId } from "./dom.js";
 import * as format from "./format.js";
-import { tellOfRequests } from "./requests.js";
+import { onRequests } from "../extract/extract.js";
+import { request, tellOfRequests } from "./requests.js";
 
 const all = [];
 let readyAt = Infinity;
@@ -10,8 +11,10 @@ let known = true;
 
 /** Starts counting. */
 export function watch(client) {
-  known = tellOfRequests(count);
+  known = Boolean(tellOfRequests(count));
+  if (known) count(performance.getEntriesByType("navigation").map(request));
   client.addEventListener("said", ({ detail }) => detail.requests && count(detail.requests));
+  onRequests(count);
 }
 
 /** From now on the page has what it needs: requests from here on are counted apart. */
@@ -20,13 +23,16 @@ export function ready() {
   show();
 }
 
-/** `{ known, toLoad, since, elsewhere, bytes, list }`; requests answered from this device are not counted. */
+/** `{ known, toLoad, toKeep, since, elsewhere, bytes, list }`; requests answered from this device are not counted.
+ *  `toKeep` are those of the service worker, which stores the page for visits without a connection. */
 export function traffic() {
   const sent = all.filter(({ stored }) => !stored);
-  const since = sent.filter(({ at }) => at >= readyAt).length;
+  const toKeep = sent.filter(({ keeping }) => keeping).length;
+  const since = sent.filter(({ at, keeping }) => !keeping && at >= readyAt).length;
   return {
     known,
-    toLoad: sent.length - since,
+    toLoad: sent.length - since - toKeep,
+    toKeep,
     since,
     elsewhere: sent.filter(({ elsewhere }) => elsewhere).length,
     bytes: sent.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -35,7 +41,8 @@ export function traffic() {
   };
 }
 
-function count(requests) {
+/** Counts requests of others: of a worker, or of the service worker (`keeping`). */
+export function count(requests) {
   all.push(...requests);
   show();
 }
