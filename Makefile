@@ -14,7 +14,7 @@ WASM_CLIPPY = $(if $(WASM),/usr/bin/clippy-driver,$(shell rustup which clippy-dr
 DENY := CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 LINT_NATIVE := $(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE)
 
-.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web cross claim bench bench-encoder bench-wasm
+.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web cross fuzz claim bench bench-encoder bench-wasm
 
 help: ## list the targets
 	@awk -F '## ' '/^[a-z-]+:.*## / {split($$1, t, ":"); printf "%-12s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ test-native: claim ## the tests that need no browser
 test-mcp: native ## a session with the protocol's reference client
 	cd tests/mcp && npm ci --ignore-scripts --no-audit --no-fund --silent && GOSSAMER=$(GOSSAMER) npm test --silent
 
+FUZZ_SECONDS ?= 60
+fuzz: ## fuzz every decoder for FUZZ_SECONDS each, two at a time
+	@GOSSAMER_CACHE=$(CACHE) scripts/fuzz.sh $(FUZZ_SECONDS)
+
 test-web: ## the tests in Chromium
 	cd wasm-tests && npm test --silent
 
@@ -83,6 +87,7 @@ bench-wasm: setup ## time codes, graph and walk in WebAssembly, in Node, on vect
 		$(CACHE)/bench/wasm32-unknown-unknown/release/gossamer_wasm_bench.wasm
 	node benches/wasm/bench.mjs $(DATA)/passages.f16.npy $(DATA)/queries.f16.npy
 	node benches/wasm/bench.mjs $(DATA)/passages.f16.npy $(DATA)/queries.f16.npy 10
+	node benches/wasm/storage.mjs $(DATA)/passages.jsonl.gz
 
 BENCH := $(CACHE)/bench-encoder
 bench-encoder: setup native model web ## the encoder beside onnxruntime and transformers.js (FLAGS=--webgpu: emulated or real GPU)

@@ -1,5 +1,6 @@
 //! How long an index takes to open, to import with and without durability, and to scan, at a given number of
-//! chunks: `cargo run --release --no-default-features --example open_index -- 20000`. Vectors are synthetic.
+//! chunks: `cargo run --release --no-default-features --example open_index -- 20000`. Vectors are synthetic. With
+//! a file name after the number the index is exported there, for `benches/wasm/storage.mjs`.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -92,6 +93,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         let index = Index::open(Files::open(&folder)?).await?;
         let opened = start.elapsed().as_secs_f64();
+        if let Some(file) = std::env::args().nth(2) {
+            let mut bytes = Vec::new();
+            let snapshot = index.snapshot();
+            snapshot
+                .export(|part| {
+                    bytes.extend_from_slice(part);
+                    Ok(())
+                })
+                .await?;
+            std::fs::write(file, bytes)?;
+        }
         let embedder = Synthetic(index.model());
         let options = SearchOptions {
             limit: 0,

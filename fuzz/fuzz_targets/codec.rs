@@ -1,10 +1,13 @@
 #![no_main]
 
+use gossamer_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    if let Ok(codec) = gossamer::codec::Codec::from_bytes(data) {
-        assert!(codec.dim() > 0);
-    }
-    let _ = gossamer::codec::Frame::from_bytes(data);
+    bounded(data.len(), 64, 1 << 20, || {
+        if let Ok(codec) = gossamer::codec::Codec::from_bytes(data) {
+            assert!(codec.dim() > 0);
+        }
+        let _ = gossamer::codec::Frame::from_bytes(data);
+    });
 });

@@ -1,5 +1,6 @@
 #![no_main]
 
+use gossamer_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -10,8 +11,10 @@ fuzz_target!(|data: &[u8]| {
         };
     }
     CODER.with(|coder| {
-        if let Ok(codes) = coder.load(data) {
-            assert!(codes.len() <= data.len());
-        }
+        bounded(data.len(), 8, 64 << 10, || {
+            if let Ok(codes) = coder.load(data) {
+                assert!(codes.len() <= data.len());
+            }
+        });
     });
 });

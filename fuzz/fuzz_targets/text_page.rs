@@ -1,12 +1,15 @@
 #![no_main]
 
+use gossamer_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    if let Ok(page) = gossamer::text::blocks::PageReader::open(data) {
-        let _ = page.check();
-        for (piece, part) in page.locate(3..70_000) {
-            let _ = page.inflate(piece).map(|text| text.get(part).map(str::len));
+    bounded(data.len(), 8, 128 << 10, || {
+        if let Ok(page) = gossamer::text::blocks::PageReader::open(data) {
+            let _ = page.check();
+            for (piece, part) in page.locate(3..70_000) {
+                let _ = page.inflate(piece).map(|text| text.get(part).map(str::len));
+            }
         }
-    }
+    });
 });

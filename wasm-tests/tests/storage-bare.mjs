@@ -74,6 +74,8 @@ export function bareSite({ index, intercept } = {}) {
 /** A bare page of the site with `Engine`, `load` and `failure` as globals. */
 export async function bare(context, url) {
   const page = await context.newPage();
+  // A busy machine takes its time; what hangs is ended by the test's own limit.
+  page.setDefaultTimeout(300_000);
   await page.goto(new URL("bare.html", url).href);
   await page.waitForFunction(() => globalThis.ready);
   return page;

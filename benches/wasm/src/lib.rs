@@ -1,6 +1,7 @@
 //! Codes, graph and walk in WebAssembly: `bench.mjs` times these calls.
 #![forbid(unsafe_code)]
 
+mod storage;
 mod words;
 
 use std::ops::ControlFlow;

@@ -1,0 +1,43 @@
+//! Counts what a decoder allocates, so that the fuzzers look for input that makes it take too much.
+//!
+//! No decoder may take memory that its input has not paid for: `bounded` fails if the most that was held at any
+//! time exceeds `factor` times the input and `slack` bytes. docs/format.md says what the factors are and why.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+// Passes everything on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        MOST.fetch_max(
+            HELD.fetch_add(layout.size(), Relaxed) + layout.size(),
+            Relaxed,
+        );
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Relaxed);
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Decodes, and checks what that took at most.
+pub fn bounded(input: usize, factor: usize, slack: usize, decode: impl FnOnce()) {
+    let before = HELD.load(Relaxed);
+    MOST.store(before, Relaxed);
+    decode();
+    let most = MOST.load(Relaxed) - before;
+    assert!(
+        most <= factor * input + slack,
+        "{most} bytes were allocated to decode {input}"
+    );
+}
