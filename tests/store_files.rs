@@ -85,6 +85,33 @@ fn one_writer_at_a_time_and_a_successor_clears_what_it_left() {
 }
 
 #[test]
+#[cfg(unix)]
+fn the_role_is_given_back_while_other_threads_start_processes() {
+    let path = folder("spawn");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                std::process::Command::new("true").status().unwrap();
+            }
+        });
+        let taken = (0..300).try_for_each(|i| {
+            let store = Files::create(&path).unwrap();
+            block_on(store.lock())?;
+            // By word, or by its end.
+            if i % 2 == 0 {
+                store.unlock();
+            }
+            drop(store);
+            Ok::<_, Error>(())
+        });
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        taken.unwrap();
+    });
+    std::fs::remove_dir_all(path).unwrap();
+}
+
+#[test]
 fn a_name_that_would_leave_the_folder_is_refused() {
     let path = folder("names");
     block_on(async {

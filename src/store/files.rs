@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Error, Store, valid_name};
@@ -22,15 +23,28 @@ use super::{Error, Store, valid_name};
 #[derive(Debug)]
 pub struct Files {
     folder: PathBuf,
+    /// Held for moments only: reading goes on while a commit is flushed.
     state: Mutex<State>,
+    /// Temporary files so far.
+    written: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// Blocks that are not in place yet, and where they are.
     pending: BTreeMap<String, PathBuf>,
-    lock: Option<File>,
-    counter: u64,
+    lock: Option<Role>,
+}
+
+/// The locked file. It is unlocked, not only closed: a process that another thread is just starting holds a
+/// copy of every open file until it runs its own program, and the lock with it.
+#[derive(Debug)]
+struct Role(File);
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
 }
 
 /// Flushing a folder makes the names in it durable; only Unix can and needs to.
@@ -55,6 +69,7 @@ impl Files {
         Ok(Self {
             folder,
             state: Mutex::default(),
+            written: AtomicU64::new(0),
         })
     }
 
@@ -65,6 +80,7 @@ impl Files {
         Ok(Self {
             folder,
             state: Mutex::default(),
+            written: AtomicU64::new(0),
         })
     }
 
@@ -87,11 +103,11 @@ impl Files {
         Ok(self.folder.join(format!("{name}.block")))
     }
 
-    fn write_new(&self, state: &mut State, bytes: &[u8]) -> Result<PathBuf, Error> {
-        state.counter += 1;
+    fn write_new(&self, bytes: &[u8]) -> Result<PathBuf, Error> {
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
         let path = self
             .folder
-            .join(format!("new-{}-{}", std::process::id(), state.counter));
+            .join(format!("new-{}-{number}", std::process::id()));
         let written = File::create(&path).and_then(|mut file| file.write_all(bytes));
         if let Err(error) = written {
             // A full disk must not stay full because of half a file.
@@ -132,19 +148,20 @@ impl Files {
 
 impl Store for Files {
     async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let place = self.block(name)?;
         let pending = self.state().pending.get(name).cloned();
-        let path = match pending {
-            Some(path) => path,
-            None => self.block(name)?,
-        };
-        read(&path)
+        match pending.map_or(Ok(None), |path| read(&path))? {
+            Some(bytes) => Ok(Some(bytes)),
+            // In place, perhaps since a moment.
+            None => read(&place),
+        }
     }
 
     async fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         self.block(name)?;
-        let mut state = self.state();
-        let path = self.write_new(&mut state, bytes)?;
-        if let Some(old) = state.pending.insert(name.to_owned(), path) {
+        let path = self.write_new(bytes)?;
+        let old = self.state().pending.insert(name.to_owned(), path);
+        if let Some(old) = old {
             let _ = fs::remove_file(old);
         }
         Ok(())
@@ -174,7 +191,6 @@ impl Store for Files {
     }
 
     async fn swap(&self, generation: u64, manifest: &[u8]) -> Result<(), Error> {
-        let mut state = self.state();
         if self
             .generations()?
             .first()
@@ -184,14 +200,16 @@ impl Store for Files {
                 owner: "a writer that took over".into(),
             });
         }
-        while let Some((name, path)) = state.pending.first_key_value() {
-            flush(path)?;
-            let place = self.block(name)?;
-            fs::rename(path, &place).map_err(|e| failed("renaming a block to", &place, e))?;
-            state.pending.pop_first();
+        loop {
+            let next = self.state().pending.first_key_value().map(own);
+            let Some((name, path)) = next else { break };
+            flush(&path)?;
+            let place = self.block(&name)?;
+            fs::rename(&path, &place).map_err(|e| failed("renaming a block to", &place, e))?;
+            self.state().pending.remove(&name);
         }
         folder::flush(&self.folder).map_err(|e| failed("flushing", &self.folder, e))?;
-        let path = self.write_new(&mut state, manifest)?;
+        let path = self.write_new(manifest)?;
         flush(&path)?;
         let place = self.manifest(generation);
         fs::rename(&path, &place).map_err(|e| failed("renaming the manifest to", &place, e))?;
@@ -242,6 +260,8 @@ impl Store for Files {
             }
             Err(TryLockError::Error(e)) => return Err(failed("locking", &path, e)),
         }
+        let mut role = Role(file);
+        let file = &mut role.0;
         let named = file
             .set_len(0)
             .and_then(|()| file.rewind())
@@ -254,13 +274,17 @@ impl Store for Files {
                 let _ = fs::remove_file(path);
             }
         }
-        state.lock = Some(file);
+        state.lock = Some(role);
         Ok(())
     }
 
     fn unlock(&self) {
         self.state().lock = None;
     }
+}
+
+fn own((name, path): (&String, &PathBuf)) -> (String, PathBuf) {
+    (name.clone(), path.clone())
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
