@@ -1,5 +1,6 @@
 //! Coding and scoring within one frame.
 
+use super::codes::Stored;
 use super::error::check;
 use super::linear::{add_scaled, dot};
 use super::plan::{PER_OCTAVE, Plan};
@@ -98,10 +99,12 @@ impl Coder {
     pub fn load(&self, bytes: &[u8]) -> Result<Codes, Error> {
         let mut codes = self.codes();
         let mut at = vec![0f32; self.rank()];
-        super::codes::parse(bytes, self.code_bytes, codes.base_stride(), |base, flat| {
+        let stored = Stored::parse(bytes, self.code_bytes, codes.base_stride())?;
+        stored.reserve(&mut codes);
+        stored.each(|base, flat| {
             let gains = self.run_gains(base, flat, &mut at);
             codes.push_run(base, flat, &gains);
-        })?;
+        });
         Ok(codes)
     }
 

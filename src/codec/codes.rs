@@ -188,66 +188,91 @@ impl Codes {
     }
 }
 
-/// Reads what [`Codes::to_bytes`] wrote, run by run: base and codes. Integrity beyond shape is the store's
-/// checksum.
-pub(super) fn parse(
-    bytes: &[u8],
-    stride: usize,
-    base_stride: usize,
-    mut visit: impl FnMut(Option<&[u8]>, &[u8]),
-) -> Result<(), Error> {
-    let bad = |why| Error::Damaged { what: "codes", why };
-    let [version, found, found_base, rest @ ..] = bytes else {
-        return Err(bad("too short"));
-    };
-    if *version != VERSION {
-        return Err(Error::Version {
-            what: "codes",
-            found: u32::from(*version),
-            known: u32::from(VERSION),
-        });
+/// What [`Codes::to_bytes`] wrote, its shape checked. Integrity beyond that is the store's checksum.
+pub(super) struct Stored<'a> {
+    /// Per run its codes, and whether it has a base.
+    lengths: Vec<(u32, bool)>,
+    bases: &'a [u8],
+    flat: &'a [u8],
+    strides: (usize, usize),
+}
+
+impl<'a> Stored<'a> {
+    /// Reads counts and lengths.
+    pub(super) fn parse(bytes: &'a [u8], stride: usize, base_stride: usize) -> Result<Self, Error> {
+        let bad = |why| Error::Damaged { what: "codes", why };
+        let [version, found, found_base, rest @ ..] = bytes else {
+            return Err(bad("too short"));
+        };
+        if *version != VERSION {
+            return Err(Error::Version {
+                what: "codes",
+                found: u32::from(*version),
+                known: u32::from(VERSION),
+            });
+        }
+        if (usize::from(*found), usize::from(*found_base)) != (stride, base_stride) {
+            return Err(bad("made with another code length"));
+        }
+        let mut rest = rest;
+        let mut next = || read_varint(&mut rest).ok_or(bad("bad count"));
+        let (len, count) = (next()?, next()?);
+        // A run takes a code at least: counts beyond that are refused before anything is allocated for them.
+        if len > (bytes.len() / stride.max(1)) as u64 || count > len {
+            return Err(bad("impossible counts"));
+        }
+        let mut lengths = Vec::with_capacity(count as usize);
+        let (mut sum, mut bases) = (0u64, 0usize);
+        for _ in 0..count {
+            let v = next()?;
+            let n = v >> 1;
+            sum = sum
+                .checked_add(n)
+                .filter(|&s| n > 0 && s <= len)
+                .ok_or(bad("run lengths do not add up"))?;
+            bases += (v & 1) as usize;
+            lengths.push((n as u32, v & 1 == 1));
+        }
+        if sum != len
+            || Some(rest.len())
+                != bases
+                    .checked_mul(base_stride)
+                    .zip((len as usize).checked_mul(stride))
+                    .and_then(|(a, b)| a.checked_add(b))
+        {
+            return Err(bad("wrong length"));
+        }
+        let (bases, flat) = rest.split_at(bases * base_stride);
+        Ok(Self {
+            lengths,
+            bases,
+            flat,
+            strides: (stride, base_stride),
+        })
     }
-    if (usize::from(*found), usize::from(*found_base)) != (stride, base_stride) {
-        return Err(bad("made with another code length"));
+
+    /// Makes room in `codes` for all of it, so that nothing is held twice while it grows.
+    pub(super) fn reserve(&self, codes: &mut Codes) {
+        let chunks = self.flat.len() / self.strides.0.max(1);
+        codes.flat.reserve_exact(self.flat.len());
+        codes.bases.reserve_exact(self.bases.len());
+        codes.gains.reserve_exact(chunks);
+        codes.runs.reserve_exact(self.lengths.len());
+        codes.coarse.reserve_exact(chunks.div_ceil(COARSE as usize));
     }
-    let mut rest = rest;
-    let mut next = || read_varint(&mut rest).ok_or(bad("bad count"));
-    let (len, count) = (next()?, next()?);
-    // A run takes at least a byte for its length and one for its code: counts beyond that are refused
-    // before anything is allocated for them.
-    if len > bytes.len() as u64 || count > len {
-        return Err(bad("impossible counts"));
+
+    /// Base and codes of every run.
+    pub(super) fn each(self, mut visit: impl FnMut(Option<&[u8]>, &[u8])) {
+        let (stride, base_stride) = self.strides;
+        let (mut base, mut flat) = (self.bases, self.flat);
+        for (n, based) in self.lengths {
+            let (codes, tail) = flat.split_at(n as usize * stride);
+            flat = tail;
+            let (own, tail) = base.split_at(if based { base_stride } else { 0 });
+            base = tail;
+            visit(based.then_some(own), codes);
+        }
     }
-    let mut lengths = Vec::new();
-    let (mut sum, mut bases) = (0u64, 0usize);
-    for _ in 0..count {
-        let v = next()?;
-        let n = v >> 1;
-        sum = sum
-            .checked_add(n)
-            .filter(|&s| n > 0 && s <= len)
-            .ok_or(bad("run lengths do not add up"))?;
-        bases += (v & 1) as usize;
-        lengths.push((n as u32, v & 1 == 1));
-    }
-    if sum != len
-        || Some(rest.len())
-            != bases
-                .checked_mul(base_stride)
-                .zip((len as usize).checked_mul(stride))
-                .and_then(|(a, b)| a.checked_add(b))
-    {
-        return Err(bad("wrong length"));
-    }
-    let (mut base, mut flat) = rest.split_at(bases * base_stride);
-    for (n, based) in lengths {
-        let (codes, tail) = flat.split_at(n as usize * stride);
-        flat = tail;
-        let (own, tail) = base.split_at(if based { base_stride } else { 0 });
-        base = tail;
-        visit(based.then_some(own), codes);
-    }
-    Ok(())
 }
 
 fn write_varint(out: &mut Vec<u8>, mut v: u64) {

@@ -44,13 +44,11 @@ pub fn chunk_table(bytes: &[u8]) {
             (usize::from(*d), u64::from(text))
         );
         for document in 0..u32::from(*d) {
-            let borders = into.borders(document);
-            assert!(
-                borders
-                    .chunks
-                    .iter()
-                    .all(|c| c.start < c.end && c.end <= borders.text_len)
-            );
+            let text = into.text_of(document);
+            for chunk in into.chunks_of(document) {
+                let range = into.range_of(chunk);
+                assert!(range.start < range.end && u64::from(range.end) <= text.end - text.start);
+            }
         }
     }
 }

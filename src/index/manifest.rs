@@ -3,7 +3,11 @@
 //! `docs/format.md` describes every byte. The last four bytes are the CRC-32 of all before them in every
 //! version, so that damage is told from a newer version.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Error;
 use crate::model::ModelId;
@@ -31,6 +35,7 @@ pub(crate) struct Manifest {
     /// More than the number of any segment so far.
     pub next_segment: u64,
     /// Oldest first.
+    #[serde(deserialize_with = "list")]
     pub segments: Vec<SegmentInfo>,
 }
 
@@ -41,6 +46,7 @@ pub(crate) struct SegmentInfo {
     pub documents: u32,
     pub chunks: u32,
     pub text_bytes: u64,
+    #[serde(deserialize_with = "list")]
     pub pages: Vec<Page>,
     /// Numbers of removed documents, ascending, each as the difference to the one before, less one.
     pub removed: Vec<u32>,
@@ -83,6 +89,27 @@ pub(crate) struct Block {
     pub number: u32,
     pub len: u32,
     pub crc: u32,
+}
+
+/// A list that takes memory as its items come: one byte can claim a length that nothing pays for.
+fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    struct Items<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+            let mut found = Vec::new();
+            while let Some(item) = items.next_element()? {
+                found.push(item);
+            }
+            Ok(found)
+        }
+    }
+    from.deserialize_seq(Items(PhantomData))
 }
 
 impl Block {

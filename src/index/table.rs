@@ -47,14 +47,6 @@ impl Table {
         self.text_start.last().copied().unwrap_or(0)
     }
 
-    pub(crate) fn push(&mut self, document: &Borders) {
-        self.chunks
-            .extend(document.chunks.iter().map(|c| (c.start, c.end)));
-        self.first_chunk.push(self.chunks.len() as u32);
-        self.text_start
-            .push(self.text_bytes() + u64::from(document.text_len));
-    }
-
     /// Stands for a page that is lost: documents without text, the first with all the chunks, so that the
     /// numbers of everything behind it stay right.
     pub(crate) fn push_lost(&mut self, documents: u32, chunks: u32, bytes: u64) {
@@ -185,7 +177,7 @@ pub(crate) fn decode(
     if count != documents as usize || chunks as usize > page.len().saturating_mul(4) {
         return Err(Malformed);
     }
-    let mut counts = reader.clone();
+    let counts = reader.clone();
     let mut sum = 0u64;
     for _ in 0..count {
         sum += u64::from(reader.varint_u32()?);
@@ -199,52 +191,70 @@ pub(crate) fn decode(
     if gap_k > 31 || length_k > 31 {
         return Err(Malformed);
     }
-    let mut bits = BitReader::new(reader.rest());
-    let mut table = Table::new();
-    table.chunks.reserve_exact(chunks as usize);
-    let mut document = Borders {
-        text_len: 0,
-        chunks: Vec::new(),
+    let page = Stored {
+        counts,
+        usual,
+        median,
+        gap_k: u32::from(gap_k),
+        length_k: u32::from(length_k),
+        bits: BitReader::new(reader.rest()),
     };
-    for _ in 0..count {
-        document.chunks.clear();
-        let mut end = 0u32;
-        for _ in 0..counts.varint()? {
-            let gap = if bits.bits(1)? == 1 {
-                bits.rice(u32::from(gap_k))?
-            } else {
-                usual
-            };
-            let start = unsigned(gap, end);
-            let length = unsigned(bits.rice(u32::from(length_k))?, median);
-            end = start.checked_add(length).ok_or(Malformed)?;
-            if length == 0 {
-                return Err(Malformed);
-            }
-            document.chunks.push(start..end);
-        }
-        document.text_len = unsigned(counts.varint_u32()?, end);
-        if document.chunks.iter().any(|c| c.end > document.text_len) {
-            return Err(Malformed);
-        }
-        table.push(&document);
+    let (first_document, first_chunk) = (into.documents(), into.chunks.len());
+    // The decoded form and nothing beside it.
+    into.chunks.reserve(chunks as usize);
+    into.first_chunk.reserve(count);
+    into.text_start.reserve(count);
+    let read = page.read(count, bytes, into);
+    if read.is_err() {
+        into.chunks.truncate(first_chunk);
+        into.first_chunk.truncate(first_document + 1);
+        into.text_start.truncate(first_document + 1);
     }
-    bits.end()?;
-    if table.text_bytes() != bytes {
-        return Err(Malformed);
-    }
-    into.append(&table);
-    Ok(())
+    read
 }
 
-impl Table {
-    fn append(&mut self, other: &Self) {
-        let (chunks, bytes) = (self.chunks.len() as u32, self.text_bytes());
-        self.chunks.extend_from_slice(&other.chunks);
-        self.first_chunk
-            .extend(other.first_chunk[1..].iter().map(|c| c + chunks));
-        self.text_start
-            .extend(other.text_start[1..].iter().map(|b| b + bytes));
+/// A page whose head was read.
+struct Stored<'a> {
+    counts: Reader<'a>,
+    usual: u32,
+    median: u32,
+    gap_k: u32,
+    length_k: u32,
+    bits: BitReader<'a>,
+}
+
+impl Stored<'_> {
+    /// Appends its documents; what was appended before an error is the caller's to remove.
+    fn read(mut self, count: usize, bytes: u64, into: &mut Table) -> Result<(), Malformed> {
+        let start = into.text_bytes();
+        let mut sum = 0u64;
+        for _ in 0..count {
+            let (mut end, mut last) = (0u32, 0u32);
+            for _ in 0..self.counts.varint()? {
+                let gap = if self.bits.bits(1)? == 1 {
+                    self.bits.rice(self.gap_k)?
+                } else {
+                    self.usual
+                };
+                let start = unsigned(gap, end);
+                let length = unsigned(self.bits.rice(self.length_k)?, self.median);
+                end = start.checked_add(length).ok_or(Malformed)?;
+                if length == 0 {
+                    return Err(Malformed);
+                }
+                last = last.max(end);
+                into.chunks.push((start, end));
+            }
+            let text_len = unsigned(self.counts.varint_u32()?, end);
+            sum += u64::from(text_len);
+            if last > text_len || sum > bytes {
+                return Err(Malformed);
+            }
+            into.first_chunk.push(into.chunks.len() as u32);
+            into.text_start.push(start + sum);
+        }
+        self.bits.end()?;
+        if sum == bytes { Ok(()) } else { Err(Malformed) }
     }
 }
 
