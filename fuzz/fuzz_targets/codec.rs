@@ -4,7 +4,7 @@ use gossamer_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    bounded(data.len(), 64, 1 << 20, || {
+    bounded(6 * data.len() + 4096, || {
         if let Ok(codec) = gossamer::codec::Codec::from_bytes(data) {
             assert!(codec.dim() > 0);
         }

@@ -11,7 +11,7 @@ fuzz_target!(|data: &[u8]| {
         };
     }
     CODER.with(|coder| {
-        bounded(data.len(), 8, 64 << 10, || {
+        bounded(2 * data.len() + 4096, || {
             if let Ok(codes) = coder.load(data) {
                 assert!(codes.len() <= data.len());
             }

@@ -17,6 +17,11 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(found) = extract(name, bytes, &Limits::default()) {
         assert!(!found.text.trim().is_empty());
         assert!(found.sections.is_sorted_by_key(|s| s.start));
-        assert!(found.sections.iter().all(|s| found.text.is_char_boundary(s.start)));
+        assert!(
+            found
+                .sections
+                .iter()
+                .all(|s| found.text.is_char_boundary(s.start))
+        );
     }
 });
