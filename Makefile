@@ -22,9 +22,12 @@ help: ## list the targets
 demo: setup native model web ## index the samples, ask three questions, serve the page (SERVE=0: do not serve)
 	@scripts/demo.sh $(GOSSAMER)
 
-test: setup fmt lint native model test-native test-mcp package test-web ## every test, in a real browser with WebGPU too
+test: setup fmt lint native model test-native fuzz test-mcp package test-web ## every test, in a real browser with WebGPU too
 
-test-long: setup native model package ## what takes too long for every run: the real model on emulated WebGPU
+# The storage tests by their nightly counts, and the browser tests by theirs.
+test-long: setup native model package ## what takes too long for every run: many more crashes, kills and histories, the real model on emulated WebGPU
+	GOSSAMER_CRASHES=10000 GOSSAMER_HISTORIES=10000 GOSSAMER_KILLS=100 $(LINT_NATIVE) cargo test --release --features fault \
+		--test crash --test histories --test kill --test damage -- --nocapture
 	cd wasm-tests && node run.mjs --long
 
 setup: ## install what is needed
