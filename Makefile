@@ -14,7 +14,7 @@ WASM_CLIPPY = $(if $(WASM),/usr/bin/clippy-driver,$(shell rustup which clippy-dr
 DENY := CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 LINT_NATIVE := $(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE)
 
-.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web cross fuzz claim bench bench-encoder bench-wasm
+.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web cross fuzz claim bench bench-serve bench-encoder bench-wasm
 
 help: ## list the targets
 	@awk -F '## ' '/^[a-z-]+:.*## / {split($$1, t, ":"); printf "%-12s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ cross: ## build the command for aarch64 Linux; on Debian: apt-get install gcc-aa
 DATA ?= ../shared/data/squad
 bench: setup ## the paper's evaluation beside other systems, on vectors in DATA: docs/benchmarks (STEPS="baselines render": a part)
 	DATA=$(DATA) benches/paper/run.sh $(STEPS)
+
+bench-serve: setup native model ## index rates, questions without HTTP, `gossamer serve` under load by wrk (LOAD_SECONDS=600)
+	[ -x $(CACHE)/bench-paper/python/bin/python ] || STEPS=render $(MAKE) bench
+	$(CACHE)/bench-paper/python/bin/python benches/serve/run.py $(GOSSAMER) $(DATA) samples docs/benchmarks/serve.json
 
 bench-wasm: setup ## time codes, graph and walk in WebAssembly, in Node, on vectors in DATA
 	cd benches/wasm && RUSTFLAGS='-C target-feature=+simd128' CARGO_TARGET_DIR=$(CACHE)/bench \

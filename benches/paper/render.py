@@ -265,7 +265,30 @@ def growth_synthetic():
     return plain("scale", columns, lambda r: "found" not in r)
 
 
+def serving():
+    """Rates and latencies of the command, and of its server under load."""
+    rows = common.load("serve")
+    first = table(["", "chunks", "chunks per second"],
+                  [[r["what"], f"{r['chunks']:,}", r["chunks_per_second"]] for r in rows if "chunks_per_second" in r])
+    plain = [r for r in rows if "questions" in r]
+    second = table(["", "questions", "p50, ms", "p95, ms", "p99, ms"],
+                   [[r["what"], r["questions"], number(r["p50_ms"]), number(r["p95_ms"]), number(r["p99_ms"])] for r in plain])
+    loads = []
+    for r in rows:
+        if "connections" in r:
+            client, resident = r["patient"], r["resident_mib"]
+            loads.append([r["what"], r["connections"], number(r["seconds"]), r["answers_per_second"], r["refusals_per_second"],
+                          number(r["p50_ms"]), number(r["p99_ms"]), f"{resident[0]:.0f}, {resident[2]:.0f}, {resident[3]:.0f}",
+                          f"{number(client.get('p50_ms'))}, {number(client.get('p99_ms'))}", r["other"] + r["lost"] + len(client["failed"])])
+    third = table(["", "connections", "seconds", "answers/s", "refused/s", "p50, ms", "p99, ms", "MiB at start, end, most",
+                   "the patient client: p50, p99, ms", "errors"], loads)
+    end = [f"Of {r['promised']} documents that were acknowledged meanwhile, {r['there']} are there; the server ended with code "
+           f"{r['exit_code']}, `gossamer verify` with {r['verify']}." for r in rows if "promised" in r and "there" in r]
+    return "\n\n".join([first, second, third, *end])
+
+
 SECTIONS = {
+    "serve": (serving, ("serve",)),
     "headline": (headline, COMPARED + ("model",)),
     "asked": (asked, COMPARED),
     "worst": (worst, COMPARED + ("model", "downstream", "scale")),
@@ -334,5 +357,5 @@ def plots():
 
 if __name__ == "__main__":
     plots()
-    for name in ("docs/benchmarks/README.md", "README.md"):
+    for name in ("docs/benchmarks/README.md", "docs/server.md", "README.md"):
         fill(common.ROOT / name)

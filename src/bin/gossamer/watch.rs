@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use gossamer::index::{self, Index};
 use gossamer::model::Encoder;
 use gossamer::store::{self, Files};
-use notify_debouncer_full::notify::RecursiveMode;
-use notify_debouncer_full::{DebounceEventResult, new_debouncer};
+use notify_debouncer_full::notify::event::{EventKind, ModifyKind};
+use notify_debouncer_full::notify::{self, RecommendedWatcher, RecursiveMode};
+use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 use serde_json::json;
 
 use crate::error::Failure;
@@ -24,7 +25,7 @@ use crate::{DeviceOption, model, output};
 /// Folders that never fall quiet are looked at after so many times the quiet asked for.
 const PATIENCE: u32 = 15;
 
-/// If another process is writing, the update is tried again after this.
+/// If another process is writing, or a folder is away, it is tried again after this.
 const AGAIN: Duration = Duration::from_secs(2);
 
 #[derive(clap::Args)]
@@ -71,12 +72,16 @@ impl Changes {
     }
 
     /// Takes events, but for those about the index itself: every update causes some.
-    fn take(&mut self, events: DebounceEventResult, index: &[PathBuf]) {
+    fn take(&mut self, events: DebounceEventResult, index: &[PathBuf], folders: &mut Folders) {
         match events {
             Ok(events) => {
                 for event in events.into_iter().filter(|e| !e.kind.is_access()) {
                     self.all |= event.need_rescan();
+                    let kind = event.kind;
                     for path in event.event.paths {
+                        if folders.lost(kind, &path) {
+                            continue;
+                        }
                         if !index.iter().any(|own| path.starts_with(own)) {
                             let name = path.file_name();
                             self.all |= IGNORES.iter().any(|i| name == Some(i.as_ref()));
@@ -100,6 +105,52 @@ impl Changes {
     }
 }
 
+/// The watched folders, by their absolute paths. One that is deleted or moved takes its watch with it: it is watched anew
+/// when something with its name is there again.
+struct Folders {
+    debouncer: Debouncer<RecommendedWatcher, RecommendedCache>,
+    all: Vec<PathBuf>,
+    away: BTreeSet<PathBuf>,
+}
+
+impl Folders {
+    fn watch(&mut self, folder: &Path) -> Result<(), notify::Error> {
+        self.debouncer.watch(folder, RecursiveMode::Recursive)
+    }
+
+    /// Whether an event says that a watched folder is not what it was.
+    fn lost(&mut self, kind: EventKind, path: &Path) -> bool {
+        let gone = kind.is_remove() || matches!(kind, EventKind::Modify(ModifyKind::Name(_)));
+        let lost = gone && self.all.iter().any(|folder| folder == path);
+        if lost && self.away.insert(path.to_owned()) {
+            output::note(format_args!(
+                "{} was deleted or moved: its documents stay until it is back",
+                path.display()
+            ));
+        }
+        lost
+    }
+
+    /// Watches again what is back, all of which may have changed. An empty folder is not back: it may be where a disk
+    /// is about to be mounted.
+    fn back(&mut self, changes: &mut Changes) {
+        for folder in std::mem::take(&mut self.away) {
+            let filled =
+                |f: &Path| f.is_file() || f.read_dir().is_ok_and(|mut d| d.next().is_some());
+            if filled(&folder) {
+                // The old watch, if it went elsewhere with its folder.
+                let _ = self.debouncer.unwatch(&folder);
+                if self.watch(&folder).is_ok() {
+                    output::note(format_args!("{} is back", folder.display()));
+                    changes.paths.insert(folder);
+                    continue;
+                }
+            }
+            self.away.insert(folder);
+        }
+    }
+}
+
 struct Watch {
     options: Options,
     filter: Filter,
@@ -120,13 +171,16 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
     let settle = Duration::from_secs_f64(options.settle);
     // Watched before the first look, so that nothing falls between.
     let (sender, events) = channel();
-    let failed = |e: notify_debouncer_full::notify::Error| Failure::Watch(e.to_string());
-    let mut debouncer = new_debouncer(settle, None, sender).map_err(failed)?;
+    let failed = |e: notify::Error| Failure::Watch(e.to_string());
     let here = std::env::current_dir()?;
-    for path in &options.paths {
-        debouncer
-            .watch(here.join(path), RecursiveMode::Recursive)
-            .map_err(failed)?;
+    let all: Vec<PathBuf> = options.paths.iter().map(|path| here.join(path)).collect();
+    let mut folders = Folders {
+        debouncer: new_debouncer(settle, None, sender).map_err(failed)?,
+        all: all.clone(),
+        away: BTreeSet::new(),
+    };
+    for folder in &all {
+        folders.watch(folder).map_err(failed)?;
     }
     let encoder = model::open(options.device.choice()).await?;
     let index = import::open_or_create(&options.index, &encoder).await?;
@@ -145,7 +199,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
         all: true,
         ..Changes::default()
     };
-    watch.follow(everything, &events, settle).await
+    watch.follow(everything, &events, folders, settle).await
 }
 
 impl Watch {
@@ -154,11 +208,13 @@ impl Watch {
         &self,
         mut changes: Changes,
         events: &Receiver<DebounceEventResult>,
+        mut folders: Folders,
         settle: Duration,
     ) -> Result<ExitCode, Failure> {
         let mut first = true;
         loop {
             let mut wait = None;
+            folders.back(&mut changes);
             if !changes.none() {
                 match self.update(&changes).await {
                     Ok(outcome) => {
@@ -176,6 +232,9 @@ impl Watch {
                     Err(other) => return Err(other),
                 }
             }
+            if !folders.away.is_empty() {
+                wait = Some(AGAIN);
+            }
             let next = match wait {
                 Some(time) => events.recv_timeout(time),
                 None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -184,7 +243,7 @@ impl Watch {
             let mut next = next;
             loop {
                 match next {
-                    Ok(event) => changes.take(event, &self.own),
+                    Ok(event) => changes.take(event, &self.own, &mut folders),
                     Err(RecvTimeoutError::Timeout) => break,
                     Err(RecvTimeoutError::Disconnected) => {
                         return Err(Failure::Watch("the watcher ended".into()));
