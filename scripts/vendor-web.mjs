@@ -1,4 +1,5 @@
-// Bundles the libraries that the page reads documents with (www/package.json) into www/vendor, each loaded on its own.
+// Bundles the libraries that the page reads documents with (www/package.json) into www/vendor, each loaded on its own,
+// and the package's module for the model's files.
 // Nothing is installed inside www: what is served there is only what is meant to be.
 
 import { execFileSync } from "node:child_process";
@@ -13,7 +14,8 @@ import { createRequire } from "node:module";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const to = path.join(root, "www/vendor");
 const cache = path.join(process.env.GOSSAMER_CACHE ?? path.join(os.homedir(), ".cache/gossamer"), "vendor");
-const inputs = ["www/package.json", "www/package-lock.json", "scripts/vendor-web.mjs"];
+const model = ["model.js", "errors.js", "pinned.js"].map((name) => `pkg/src/${name}`);
+const inputs = ["www/package.json", "www/package-lock.json", "scripts/vendor-web.mjs", ...model];
 const hash = createHash("sha256");
 for (const file of inputs) hash.update(await readFile(path.join(root, file)));
 const stamp = hash.digest("hex");
@@ -29,12 +31,13 @@ const { build } = createRequire(path.join(root, "wasm-tests/package.json"))("esb
 
 await rm(to, { recursive: true, force: true });
 await mkdir(to, { recursive: true });
-for (const [name, entry] of [
-  ["fflate", "export { Inflate, Unzlib } from 'fflate'"],
-  ["htmlparser2", "export { Parser } from 'htmlparser2'"],
+for (const [name, entry, resolveDir] of [
+  ["fflate", "export { Inflate, Unzlib } from 'fflate'", cache],
+  ["htmlparser2", "export { Parser } from 'htmlparser2'", cache],
+  ["gossamer-model", `export { describe, forget, load } from "./${model[0]}"`, root],
 ]) {
   await build({
-    stdin: { contents: entry, resolveDir: cache },
+    stdin: { contents: entry, resolveDir },
     bundle: true,
     format: "esm",
     minify: true,

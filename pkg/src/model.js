@@ -30,11 +30,17 @@ export async function describe(model = {}, platform = {}) {
   return { name: String(listed.name ?? MINILM.name), base, files, bytes: sum(files), cached, manifest: model.manifest };
 }
 
+/** Removes every part that is kept, of any model. */
+export async function forget(platform = {}) {
+  if (!platform.modelCache) return void (await globalThis.caches?.delete(CACHE));
+  for (const key of await platform.modelCache.keys()) await platform.modelCache.delete(key);
+}
+
 /** Loads every file, from the cache where it is there. Calls `onProgress({ loaded, total })`; `loaded` never falls. */
 export async function load(source, platform, signal, onProgress) {
   if (source.given) return source.given;
   if (!globalThis.crypto?.subtle) {
-    throw new SearchError("unsupported", "The model cannot be verified here: a page must come over https or from localhost.");
+    throw new SearchError("unsupported", "The model cannot be verified here: open this page over https or from localhost.");
   }
   const cache = await openCache(platform, true);
   await sweep(cache, source.base, source.files);
@@ -98,7 +104,7 @@ async function loadFile(cache, base, file, platform, signal, advance) {
   const hex = Array.from(digest, (b) => b.toString(16).padStart(2, "0")).join("");
   if (hex !== file.sha256) {
     for (const part of parts) await cache?.delete(part.key);
-    throw new SearchError("model-integrity", `The model file ${file.name} is not the one expected (its SHA-256 differs), so it is not used. Open again to fetch it anew.`, { retryable: true });
+    throw new SearchError("model-integrity", `The model file ${file.name} is not the one expected (its SHA-256 differs), so it is not used. Reload to fetch it again.`, { retryable: true });
   }
   return bytes;
 }
