@@ -153,6 +153,9 @@ export interface OpenOptions {
   onProgress?: (progress: OpenProgress) => void;
 }
 
+/** How to open an index by URL. */
+export type OpenUrlOptions = Omit<OpenOptions, "name" | "storage" | "text">;
+
 /** How far opening is. `loaded` and `total` count bytes of the model and never fall. */
 export interface OpenProgress {
   /** Starting WebAssembly, loading the model, trying it on the device. */
@@ -343,10 +346,10 @@ export interface Info {
   readonly backend: { kind: "cpu" | "gpu" | "own"; name: string; api: string; software: boolean };
   /** Lowest cosine to the model's reference vectors when it was tried. */
   readonly selfTest?: number;
-  /** Why better devices were passed over. */
+  /** Why better devices were passed over, and why there is no worker where one was wanted. */
   readonly rejected: string[];
-  /** `best-effort`: the browser may clear it when the disk is full. */
-  readonly persistence: "durable" | "best-effort" | "memory";
+  /** `best-effort`: the browser may clear it when the disk is full. `remote`: it was opened by URL. */
+  readonly persistence: "durable" | "best-effort" | "memory" | "remote";
   /** Whether the work is done in a worker. */
   readonly worker: boolean;
 }
@@ -384,6 +387,8 @@ export interface Stats {
   bytes: { codes: number; graph: number; chunks: number; documents: number; manifest: number; codebooks: number; total: number; text: number };
   /** If the last commit was lost to damage: what was wrong. */
   recovered?: string | null;
+  /** Of an index opened by URL: bytes of the file, requests made, bytes received. */
+  fetched?: { size: number; requests: number; bytes: number };
   quota?: Quota;
 }
 
@@ -485,7 +490,19 @@ export class Index<M extends Metadata = Metadata> {
   /** Opens what is stored under a name, or makes it. Loads the model, and tries it on the device. */
   static open<M extends Metadata = Metadata>(options: OpenOptions): Promise<Index<M>>;
 
-  /** Fills an empty place from an export and opens it. All of it is checked before anything is written. */
+  /**
+   * Opens an export where it lies on a web host, to be read: what a search needs is fetched by HTTP range requests when
+   * it needs it, and checked. `stats().fetched` tells how much that was. Searches by words count those of all texts, and
+   * so fetch all of them once: ask for `mode: "semantic"` to fetch only what is needed.
+   *
+   * Fails with `no-ranges` if the host sends whole files only; what writes fails with `read-only`.
+   */
+  static openUrl<M extends Metadata = Metadata>(url: string | URL, options?: OpenUrlOptions): Promise<Index<M>>;
+
+  /**
+   * Fills an empty place from an export and opens it. One part of it is in memory at a time, and nothing of it shows
+   * before all of it is checked.
+   */
   static import<M extends Metadata = Metadata>(source: ReadableStream<Uint8Array> | Blob | Uint8Array, options: OpenOptions): Promise<Index<M>>;
 
   /** What works here, without loading anything. */
@@ -493,6 +510,9 @@ export class Index<M extends Metadata = Metadata> {
 
   /** Size of a model before it is downloaded, and whether it is on this device already. */
   static model(model?: ModelSource): Promise<ModelInfo>;
+
+  /** Deletes every model that is kept on this device: `open` loads it anew. */
+  static forgetModels(): Promise<void>;
 
   /** Deletes the database (in Node the folder) of that name; absent is fine. */
   static destroy(name: string): Promise<void>;
@@ -532,16 +552,25 @@ export class Index<M extends Metadata = Metadata> {
   /** How large it is. */
   stats(): Promise<Stats>;
 
-  /** Reads and checks every byte. With `repair`, drops the documents that damage concerns: add them again. */
+  /**
+   * Reads and checks every byte. With `repair`, drops the documents that damage concerns: add them again. An abort ends
+   * it before the next page is read; what was not repaired by then stays as it was.
+   */
   verify(options?: { repair?: boolean; signal?: AbortSignal }): Promise<VerifyReport>;
 
-  /** Merges what is stored into one piece and gives back the bytes of what was removed. */
+  /**
+   * Merges what is stored into one piece and gives back the bytes of what was removed. Nothing is embedded anew. An abort
+   * ends it before the next page of documents, and leaves the index as it was.
+   */
   compact(options?: { signal?: AbortSignal }): Promise<void>;
 
   /** Resolves when every write so far is durable. (Each write is when it resolves.) */
   flush(): Promise<void>;
 
-  /** The index as one file: versioned, checksummed, with the model's id; `Index.import` and the command read it. */
+  /**
+   * The index as one file: versioned, checksummed, with the model's id; `Index.import`, `Index.openUrl` and the command
+   * read it. It is read as fast as the stream is, about a megabyte ahead; writes go on meanwhile and are not in it.
+   */
   export(options?: { signal?: AbortSignal }): ReadableStream<Uint8Array>;
 
   /** Listens; call what it returns to stop. */

@@ -3,6 +3,7 @@
 import { Channel, loopback, portOf } from "./channel.js";
 import { batches, packDocument, unpackMetadata } from "./documents.js";
 import { SearchError, asSearchError, invalid } from "./errors.js";
+import { Exports, Parts } from "./streams.js";
 
 const EVENTS = ["change", "devicelost", "storage"];
 const BACKENDS = ["auto", "webgpu", "cpu"];
@@ -19,22 +20,33 @@ export function defineIndex(platform) {
     #stop;
     #info;
     #listeners = new Map(EVENTS.map((event) => [event, new Set()]));
+    #exports;
     #closed;
 
-    constructor(secret, { channel, stop, info }) {
+    constructor(secret, { channel, stop, info, exports }) {
       if (secret !== key) throw new TypeError("use Index.open()");
       this.#channel = channel;
       this.#stop = stop;
       this.#info = Object.freeze(info);
+      this.#exports = exports;
       channel.onNotice = (name, data) => this.#tell(name, data);
     }
 
     static async open(options) {
-      return open(options, undefined);
+      const { name, storage } = options ?? {};
+      if (typeof name !== "string" || name === "") throw invalid("open() needs a name that is a string and not empty.");
+      return open(options, { name, storage: storageOf(storage, name) });
+    }
+
+    static async openUrl(url, options) {
+      const address = new URL(url, globalThis.location?.href).href;
+      return open(options ?? {}, { url: address, storage: [] });
     }
 
     static async import(source, options) {
-      return open(options, await collect(source));
+      const { name, storage } = options ?? {};
+      if (typeof name !== "string" || name === "") throw invalid("import() needs a name that is a string and not empty.");
+      return open(options, { name, storage: storageOf(storage, name), parts: new Parts(source) });
     }
 
     static async supported() {
@@ -53,6 +65,11 @@ export function defineIndex(platform) {
     static async model(model) {
       const { channel, stop } = await start({ worker: false });
       return channel.call("model", { model: describeModel(model) }).finally(stop);
+    }
+
+    static async forgetModels() {
+      const { channel, stop } = await start({ worker: false });
+      return channel.call("forgetModels").finally(stop);
     }
 
     static async destroy(name) {
@@ -166,17 +183,7 @@ export function defineIndex(platform) {
     }
 
     export({ signal } = {}) {
-      const stopped = new AbortController();
-      const both = signal ? AbortSignal.any([signal, stopped.signal]) : stopped.signal;
-      return new ReadableStream({
-        start: (controller) => {
-          this.#call("export", {}, { signal: both, onEvent: (bytes) => controller.enqueue(bytes) }).then(
-            () => controller.close(),
-            (error) => controller.error(error),
-          );
-        },
-        cancel: () => stopped.abort(),
-      });
+      return this.#exports.stream((to, signal) => this.#call("export", { to }, { signal }), signal);
     }
 
     on(event, listener) {
@@ -215,67 +222,74 @@ export function defineIndex(platform) {
     }
   };
 
-  async function open(options, imported) {
-    const { name, model, embedder, backend = "auto", storage, text, require = {}, worker, wasm, signal, onProgress } = options ?? {};
-    if (typeof name !== "string" || name === "") throw invalid("open() needs a name that is a string and not empty.");
+  /** Opens what is at a place: `{ name, storage, parts? }`, where `parts` are those of an import, or `{ url }`. */
+  async function open(options, { name, url, storage: [place, adapter], parts }) {
+    const { model, embedder, backend = "auto", text, require = {}, worker, wasm, signal, onProgress } = options;
     if (!BACKENDS.includes(backend)) throw invalid(`backend is one of ${BACKENDS.join(", ")}.`);
     if (embedder && typeof embedder.embed !== "function") throw invalid("embedder.embed is not a function.");
     if (text !== undefined && typeof text !== "function") throw invalid("text is not a function.");
     signal?.throwIfAborted();
-    const [place, adapter] = storageOf(storage, name);
-    const persistence = await persistenceOf(place, require.durable);
+    const persistence = url ? "remote" : await persistenceOf(place, require.durable);
     if (require.durable && persistence !== "durable") {
       throw new SearchError("not-durable", `What is stored here may be lost (${persistence}), and durable storage was required.`);
     }
+    const exports = new Exports();
     const answers = {
+      part: (_, { signal }) => parts.next(signal),
+      take: (part, context) => exports.take(part, context),
       embed: async ({ texts, role }) => floats(await embedder.embed(texts, { role })),
       text: async (id) => (await text(id)) ?? undefined,
       storage: ({ method, args }) => adapter[method]?.(...args),
     };
-    const { channel, stop, works } = await start({ worker, answers });
+    const { channel, stop, works, why } = await start({ worker, answers });
     try {
       const described = embedder && {
         model: embedder.model, dimensions: embedder.dimensions, maxTokens: embedder.maxTokens, batch: embedder.batch, codec: embedder.codec,
       };
       const params = {
-        wasm: await wasmOf(wasm), name, storage: place, texts: Boolean(text), embedder: described, model: describeModel(model),
-        backend: require.webgpu ? "webgpu" : backend, imported,
+        wasm: await wasmOf(wasm), name, url, storage: place, texts: Boolean(text), embedder: described, model: describeModel(model),
+        backend: require.webgpu ? "webgpu" : backend, imported: Boolean(parts),
       };
       const progress = monotonic(onProgress);
       const facts = await channel.call("open", params, { signal, onEvent: progress });
       if (require.webgpu && facts.backend.kind !== "gpu") throw new SearchError("unsupported", "WebGPU was required, and is not what runs.");
       const info = {
         version: facts.version, model: facts.model, backend: facts.backend, selfTest: facts.selfTest ?? undefined,
-        rejected: facts.rejected, persistence, worker: works,
+        rejected: why ? [...facts.rejected, why] : facts.rejected, persistence, worker: works,
       };
-      return new platform.Index(key, { channel, stop, info });
+      return new platform.Index(key, { channel, stop, info, exports });
     } catch (error) {
+      parts?.cancel(error);
       await channel.call("close").catch(() => {});
       stop();
-      throw error;
+      throw signal?.aborted ? error : (parts?.failure ?? error);
     }
   }
 
   /** Starts the service: in a worker if that is wanted and goes, otherwise on this thread. */
   async function start({ worker = true, answers = {} }) {
-    if (worker !== false && (typeof worker === "function" || platform.canWork?.())) {
+    let why;
+    if (typeof worker === "function" || (worker && platform.canWork?.())) {
       const started = await startWorker(typeof worker === "function" ? worker : platform.worker, answers);
-      if (started) return started;
-      if (typeof worker === "function") throw new SearchError("unsupported", "The worker that was given did not start.");
+      if (started.works) return started;
+      why = `the worker did not start: ${started.why}`;
+      if (typeof worker === "function") throw new SearchError("unsupported", `The worker that was given did not start: ${started.why}`);
+    } else if (worker) {
+      why = "there are no workers here";
     }
     const [here, there] = loopback();
     const { serve } = await platform.engine();
     serve(there);
     const channel = new Channel(here, answers);
-    return { channel, stop: () => {}, works: false };
+    return { channel, stop: () => {}, works: false, why };
   }
 
   async function startWorker(make, answers) {
     let target;
     try {
       target = make();
-    } catch {
-      return undefined;
+    } catch (error) {
+      return { why: error.message };
     }
     const channel = new Channel(portOf(target), answers, { onBusy: () => target.ref?.(), onIdle: () => target.unref?.() });
     const stop = () => target.terminate();
@@ -289,10 +303,10 @@ export function defineIndex(platform) {
       };
       on("error", fail);
     });
-    const alive = await Promise.race([channel.call("hello").then(() => true), failed.then(() => false)]).catch(() => false);
-    if (alive) return { channel, stop, works: true };
+    const why = await Promise.race([channel.call("hello").then(() => undefined), failed]).catch((error) => error.message);
+    if (why === undefined) return { channel, stop, works: true };
     stop();
-    return undefined;
+    return { why };
   }
 
   function storageOf(storage, name) {
@@ -392,11 +406,4 @@ function monotonic(report) {
     total = Math.max(total, progress.total);
     report({ ...progress, loaded, total });
   };
-}
-
-async function collect(source) {
-  if (source instanceof Uint8Array) return source;
-  const stream = source instanceof Blob ? source.stream() : source;
-  if (!(stream instanceof ReadableStream)) throw invalid("import() takes a ReadableStream, a Blob, or a Uint8Array.");
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }

@@ -23,7 +23,7 @@ function boot(source) {
 /** Answers calls on `port`; `platform` has what differs between Node and the rest. */
 export function serve(port, platform = {}) {
   const service = new Service(platform);
-  const methods = ["hello", "open", "add", "remove", "get", "documents", "search", "searchStream", "similar", "stats", "verify", "compact", "export", "flush", "close", "model", "destroy"];
+  const methods = ["hello", "open", "add", "remove", "get", "documents", "search", "searchStream", "similar", "stats", "verify", "compact", "export", "flush", "close", "model", "forgetModels", "destroy"];
   const handlers = Object.fromEntries(methods.map((name) => [name, (params, context) => service[name](params ?? {}, context)]));
   service.host = new Channel(port, handlers);
 }
@@ -35,6 +35,7 @@ class Service {
   #platform;
   #last = Promise.resolve();
   #reading = new Set();
+  #closing = new AbortController();
   #hostError;
 
   constructor(platform) {
@@ -44,8 +45,8 @@ class Service {
   /** Says that the thread is there. */
   hello() {}
 
-  /** Starts the engine, opens or fills the storage, and gets ready to embed. */
-  async open({ wasm: source, name, storage, texts, embedder, model, backend, imported }, { signal, emit }) {
+  /** Starts the engine, opens or fills the storage (or reads it at `url`), and gets ready to embed. */
+  async open({ wasm: source, name, url, storage, texts, embedder, model, backend, imported }, { signal, emit }) {
     emit({ phase: "wasm", loaded: 0, total: 0 });
     await boot(source);
     signal.throwIfAborted();
@@ -53,7 +54,7 @@ class Service {
       storage: storage === "own" ? this.#storage() : storage?.folder ? new this.#platform.Folder(storage.folder) : storage,
       texts: texts ? (id) => this.#ask("text", id) : undefined,
     };
-    this.#engine = imported ? await wasm.Engine.import(name, options, imported) : await wasm.Engine.open(name, options);
+    this.#engine = await (url ? wasm.Engine.openUrl(url) : imported ? wasm.Engine.import(name, options, () => this.host.call("part", {}, { signal })) : wasm.Engine.open(name, options));
     let facts;
     if (embedder) {
       const { codec, ...described } = embedder;
@@ -94,10 +95,10 @@ class Service {
   }
 
   add({ documents }, { signal, emit }) {
-    return this.#write(() => this.#engine.add(documents, async (loaded, total) => {
+    const pause = between(signal);
+    return this.#write(() => this.#engine.add(documents, (loaded, total) => {
       emit({ loaded, total });
-      await breathe();
-      signal.throwIfAborted();
+      return pause();
     }), signal);
   }
 
@@ -130,23 +131,27 @@ class Service {
 
   async stats() {
     const stats = await this.#read(() => this.#engine.stats());
+    const fetched = this.#engine.traffic();
     const { usage, quota } = (await globalThis.navigator?.storage?.estimate?.().catch(() => undefined)) ?? {};
-    return { ...stats, ...(quota ? { quota: { usage, total: quota } } : {}) };
+    return { ...stats, ...(fetched ? { fetched } : {}), ...(quota ? { quota: { usage, total: quota } } : {}) };
   }
 
   verify({ repair }, { signal }) {
-    return repair ? this.#write(() => this.#engine.repair(), signal) : this.#soon(signal, () => this.#engine.verify());
+    const pause = between(signal);
+    return repair ? this.#write(() => this.#engine.repair(pause), signal) : this.#soon(signal, () => this.#engine.verify(pause));
   }
 
   compact(_, { signal }) {
-    return this.#write(() => this.#engine.compact(), signal);
+    return this.#write(() => this.#engine.compact(between(signal)), signal);
   }
 
-  /** Emits the export part by part. */
-  async export(_, { signal, emit }) {
-    await this.#read(() => this.#engine.export((bytes) => {
-      signal.throwIfAborted();
-      emit(bytes, [bytes.buffer]);
+  /** Hands the export over part by part, each when the other end has room for it. */
+  async export({ to }, { signal }) {
+    const stopped = AbortSignal.any([signal, this.#closing.signal]);
+    await this.#read(() => this.#engine.export(async (bytes) => {
+      stopped.throwIfAborted();
+      await this.host.call("take", { to, bytes }, { signal: stopped, transfer: [bytes.buffer] });
+      stopped.throwIfAborted();
     }));
   }
 
@@ -156,6 +161,8 @@ class Service {
   }
 
   close() {
+    // An export that nobody reads would wait for ever.
+    this.#closing.abort(new SearchError("closed", "The index is closed."));
     return this.#alone(async () => {
       const engine = this.#engine;
       this.#engine = undefined;
@@ -169,6 +176,10 @@ class Service {
   async model({ model }) {
     const { name, bytes, cached, files } = await models.describe(model, this.#platform);
     return { name, bytes, cached, files };
+  }
+
+  forgetModels() {
+    return models.forget(this.#platform);
   }
 
   /** Deletes a database of the origin. */
@@ -261,6 +272,14 @@ async function adapterName() {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   const { description, vendor, architecture } = adapter?.info ?? {};
   return description || [vendor, architecture].filter(Boolean).join(" ") || undefined;
+}
+
+/** What long work does between two steps: it lets other calls in, and ends if it is wanted no longer. */
+function between(signal) {
+  return async () => {
+    await breathe();
+    signal.throwIfAborted();
+  };
 }
 
 // Lets other calls in between two batches, so that a search need not wait for an import: a message queues behind

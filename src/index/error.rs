@@ -103,6 +103,9 @@ pub enum Error {
     /// The index has moved on by more than two generations.
     #[error("this reader's generation is gone, the index has moved on: open it again")]
     Superseded,
+    /// Whoever asked for it wants it no longer. Nothing was changed.
+    #[error("it was stopped: {0}")]
+    Stopped(String),
 }
 
 impl Error {

@@ -51,6 +51,15 @@ impl<S: Store> Writer<S> {
     /// is staged. Nothing is embedded. Segments with damaged blocks are left as they are, so that nothing is
     /// lost by it.
     pub async fn compact(&mut self) -> Result<(), Error> {
+        self.compact_with(async || Ok(())).await
+    }
+
+    /// The same. `pause` is awaited before every page of documents: others run meanwhile, and if it fails the
+    /// index stays as it was.
+    pub async fn compact_with(
+        &mut self,
+        mut pause: impl AsyncFnMut() -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let all: BTreeSet<u64> = self
             .base
             .manifest
@@ -63,7 +72,7 @@ impl<S: Store> Writer<S> {
         if self.base.manifest.segments.len() <= 1 && self.base.manifest.segments.iter().all(done) {
             return Ok(());
         }
-        self.merge(&all, false).await
+        self.merge(&all, false, &mut pause).await
     }
 
     /// Merges as long as there is something to merge.
@@ -74,7 +83,7 @@ impl<S: Store> Writer<S> {
                     .into_iter()
                     .collect();
             let before = self.base.manifest.generation;
-            match self.merge(&numbers, false).await {
+            match self.merge(&numbers, false, &mut async || Ok(())).await {
                 // The commit before succeeded; merging can wait until there is room.
                 Err(Error::Store(crate::store::Error::QuotaExceeded) | Error::Damaged { .. }) => {
                     return Ok(());
@@ -93,6 +102,7 @@ impl<S: Store> Writer<S> {
         &mut self,
         numbers: &BTreeSet<u64>,
         repair: bool,
+        pause: &mut impl AsyncFnMut() -> Result<(), Error>,
     ) -> Result<(), Error> {
         let whole = |segment: &Segment| repair || segment.damage.is_empty();
         let numbers: BTreeSet<u64> = self
@@ -108,7 +118,9 @@ impl<S: Store> Writer<S> {
         let inner = Arc::clone(&self.inner);
         let mut blocks = Blocks::new(&inner.store, self.next_generation().await?);
         let mut moved = Vec::new();
-        let written = self.write_merged(&numbers, &mut blocks, &mut moved).await;
+        let written = self
+            .write_merged(&numbers, &mut blocks, &mut moved, pause)
+            .await;
         self.swap(blocks, written).await?;
         let number = self.base.manifest.segments.last().map_or(0, |s| s.number);
         let mut removed = BTreeSet::new();
@@ -152,6 +164,7 @@ impl<S: Store> Writer<S> {
         numbers: &BTreeSet<u64>,
         blocks: &mut Blocks<'_, S>,
         moved: &mut Vec<((u64, u32), String)>,
+        pause: &mut impl AsyncFnMut() -> Result<(), Error>,
     ) -> Result<Manifest, Error> {
         let store = &self.inner.store;
         let mut manifest = self.base.manifest.clone();
@@ -175,6 +188,7 @@ impl<S: Store> Writer<S> {
                 if (first..end).all(|document| view.dead_documents.contains(document)) {
                     continue;
                 }
+                pause().await?;
                 let entries = segment.entries(store, page).await?.map_err(damaged)?;
                 for (document, entry) in (first..).zip(entries) {
                     if view.dead_documents.contains(document) {
@@ -199,6 +213,7 @@ impl<S: Store> Writer<S> {
             .segments
             .retain(|info| !numbers.contains(&info.number));
         if builder.documents() > 0 {
+            pause().await?;
             let number = blocks.segment_number();
             manifest.next_segment = number + 1;
             let graph = self.graph(&codes)?;

@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use error::Error;
 pub use manifest::FORMAT;
-pub use portable::{Archive, Ranges};
+pub use portable::{Archive, Export, Ranges};
 pub use search::{
     GroupBy, Hit, LeftOut, Mode, SearchOptions, SearchResult, SearchStats, Stage, StageName, Texts,
     Why,

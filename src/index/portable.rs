@@ -3,16 +3,43 @@
 //! `GOSSEXPT`, format (u32), length of the manifest (u32), the manifest, its blocks in its order, CRC-32 of
 //! all before. Numbers are little-endian. The same generation gives the same bytes everywhere.
 
+mod incoming;
+
 use std::collections::HashMap;
 use std::ops::Range;
+use std::vec;
 
-use super::manifest::{FORMAT, Manifest};
+use super::manifest::{Block, FORMAT, Manifest};
 use super::segment::fetch;
-use super::{Error, Index, Snapshot};
+use super::{Error, Snapshot};
 use crate::store::{self, Store};
 
 const MAGIC: &[u8; 8] = b"GOSSEXPT";
 const HEAD: u64 = 16;
+
+fn bad(why: &str) -> Error {
+    Error::Import(why.to_owned())
+}
+
+/// The length of the manifest, as the first [`HEAD`] bytes tell it.
+fn manifest_len(head: &[u8]) -> Result<u32, Error> {
+    let rest = head.strip_prefix(MAGIC);
+    let rest = rest.ok_or_else(|| bad("it does not begin as one"))?;
+    let short = || bad("it is too short");
+    let (&found, len) = rest.split_first_chunk().ok_or_else(short)?;
+    let found = u32::from_le_bytes(found);
+    if found > FORMAT {
+        return Err(Error::Newer {
+            found,
+            supported: FORMAT,
+        });
+    }
+    if found == 0 {
+        return Err(bad("there is no format 0"));
+    }
+    let len = <[u8; 4]>::try_from(len).map_err(|_| short())?;
+    Ok(u32::from_le_bytes(len))
+}
 
 /// A source of bytes by range: a file in memory, on disk, or on a web server.
 #[allow(async_fn_in_trait)]
@@ -54,30 +81,12 @@ pub struct Archive<R> {
 impl<R: Ranges> Archive<R> {
     /// Reads the head and the manifest of an export.
     pub async fn open(ranges: R) -> Result<Self, Error> {
-        let bad = |why: &str| Error::Import(why.to_owned());
         let len = ranges.size().await?;
         if len < HEAD + 4 {
             return Err(bad("it is too short"));
         }
         let head = ranges.read(0..HEAD).await?;
-        let Some(rest) = head.strip_prefix(MAGIC) else {
-            return Err(bad("it does not begin as one"));
-        };
-        let Some(([a, b, c, d], size)) = rest.split_first_chunk() else {
-            return Err(bad("it is too short"));
-        };
-        let found = u32::from_le_bytes([*a, *b, *c, *d]);
-        if found > FORMAT {
-            return Err(Error::Newer {
-                found,
-                supported: FORMAT,
-            });
-        }
-        if found == 0 {
-            return Err(bad("there is no format 0"));
-        }
-        let size = <[u8; 4]>::try_from(size).map_err(|_| bad("it is too short"))?;
-        let mut at = HEAD + u64::from(u32::from_le_bytes(size));
+        let mut at = HEAD + u64::from(manifest_len(&head)?);
         if at + 4 > len {
             return Err(bad("it ends within the manifest"));
         }
@@ -175,85 +184,63 @@ fn short() -> store::Error {
     }
 }
 
+/// An export on its way out: the parts of the file, each read when it is asked for.
+#[derive(Debug)]
+pub struct Export<S> {
+    snapshot: Snapshot<S>,
+    head: Option<Vec<u8>>,
+    blocks: vec::IntoIter<Block>,
+    /// Of what was given out; gone at the end.
+    crc: Option<crc32fast::Hasher>,
+}
+
+impl<S: Store> Export<S> {
+    /// The next part, or nothing after the last. Fails if a block is damaged.
+    pub async fn part(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let Some(crc) = &mut self.crc else {
+            return Ok(None);
+        };
+        let part = if let Some(head) = self.head.take() {
+            head
+        } else if let Some(block) = self.blocks.next() {
+            let bytes = fetch(&self.snapshot.inner.store, &block).await?;
+            bytes.map_err(|why| Error::damaged(format!("block {}", block.name()), why))?
+        } else {
+            let crc = self.crc.take().unwrap_or_default().finalize();
+            return Ok(Some(crc.to_le_bytes().into()));
+        };
+        crc.update(&part);
+        Ok(Some(part))
+    }
+}
+
 impl<S: Store> Snapshot<S> {
+    /// This generation as one file, to be read part by part: no more than one block is in memory.
+    pub fn parts(self) -> Result<Export<S>, Error> {
+        let manifest = self.state.manifest.encode()?;
+        let mut head = Vec::with_capacity(HEAD as usize + manifest.len());
+        head.extend_from_slice(MAGIC);
+        head.extend_from_slice(&FORMAT.to_le_bytes());
+        head.extend_from_slice(&(manifest.len() as u32).to_le_bytes());
+        head.extend_from_slice(&manifest);
+        let blocks: Vec<Block> = self.state.manifest.blocks().collect();
+        Ok(Export {
+            snapshot: self,
+            head: Some(head),
+            blocks: blocks.into_iter(),
+            crc: Some(crc32fast::Hasher::new()),
+        })
+    }
+
     /// Writes this generation as one file, in parts as they are read. Fails if a block is damaged.
     pub async fn export(
         &self,
         mut write: impl FnMut(&[u8]) -> Result<(), store::Error>,
     ) -> Result<(), Error> {
-        let mut crc = crc32fast::Hasher::new();
-        let mut both = |bytes: &[u8]| {
-            crc.update(bytes);
-            write(bytes)
-        };
-        let manifest = self.state.manifest.encode()?;
-        both(MAGIC)?;
-        both(&FORMAT.to_le_bytes())?;
-        both(&(manifest.len() as u32).to_le_bytes())?;
-        both(&manifest)?;
-        for block in self.state.manifest.blocks() {
-            let bytes = fetch(&self.inner.store, &block).await?;
-            both(&bytes.map_err(|why| Error::damaged(format!("block {}", block.name()), why))?)?;
+        let mut parts = self.clone().parts()?;
+        while let Some(part) = parts.part().await? {
+            write(&part)?;
         }
-        write(&crc.finalize().to_le_bytes())?;
         Ok(())
     }
-}
-
-impl<S: Store> Index<S> {
-    /// Fills an empty store from an export. The file is taken as hostile: all of it is checked and decoded
-    /// before anything is written.
-    pub async fn import(store: S, file: &[u8]) -> Result<Self, Error> {
-        let Some((body, crc)) = file.split_last_chunk() else {
-            return Err(Error::Import("it is too short".into()));
-        };
-        if crc32fast::hash(body) != u32::from_le_bytes(*crc) {
-            return Err(Error::Import("its checksum does not match".into()));
-        }
-        let archive = Archive::open(file).await?;
-        let names = archive.list().await?;
-        let (generation, manifest) = archive.manifest.clone();
-        let index = Index::open(archive).await?;
-        let report = index.snapshot().verify().await?;
-        if let Some(finding) = report.damaged.first() {
-            return Err(Error::Import(format!(
-                "its {}: {}",
-                finding.part, finding.why
-            )));
-        }
-        store.lock().await?;
-        let filled = fill(&store, index.store(), &names, generation, &manifest).await;
-        store.unlock();
-        filled?;
-        Self::open(store).await
-    }
-}
-
-async fn fill<S: Store, R: Ranges>(
-    store: &S,
-    archive: &Archive<R>,
-    names: &[String],
-    generation: u64,
-    manifest: &[u8],
-) -> Result<(), Error> {
-    if !store.manifests().await?.is_empty() {
-        return Err(Error::Exists);
-    }
-    let filled = async {
-        for name in names {
-            if let Some(bytes) = archive.get(name).await? {
-                store.put(name, &bytes).await?;
-            }
-        }
-        store.swap(generation, manifest).await
-    };
-    let filled = filled.await;
-    // A store that is full must not stay full of half an import. A swap that failed may be visible all the
-    // same: then everything stays.
-    if filled.is_err() && store.manifests().await.is_ok_and(|m| m.is_empty()) {
-        for name in names {
-            let _ = store.delete(name).await;
-        }
-    }
-    Ok(filled?)
 }

@@ -47,6 +47,14 @@ impl Report {
 impl<S: Store> Snapshot<S> {
     /// Reads and decodes every block of this generation. Costs reading and inflating all of it.
     pub async fn verify(&self) -> Result<Report, Error> {
+        self.verify_with(async || Ok(())).await
+    }
+
+    /// The same. `pause` is awaited before every page: others run meanwhile, and it ends by failing.
+    pub async fn verify_with(
+        &self,
+        mut pause: impl AsyncFnMut() -> Result<(), Error>,
+    ) -> Result<Report, Error> {
         let mut report = Report {
             recovered: self.state.recovered.clone(),
             ..Report::default()
@@ -55,7 +63,7 @@ impl<S: Store> Snapshot<S> {
             report.blocks += 1;
             report.bytes += u64::from(block.len);
         }
-        for (at, damage) in self.damage().await? {
+        for (at, damage) in self.damage(&mut pause).await? {
             let finding = self.finding(at, damage).await?;
             report.damaged.push(finding);
         }
@@ -74,7 +82,10 @@ impl<S: Store> Snapshot<S> {
     }
 
     /// All damage, with the segment it is in.
-    async fn damage(&self) -> Result<Vec<(usize, Damage)>, Error> {
+    async fn damage(
+        &self,
+        pause: &mut impl AsyncFnMut() -> Result<(), Error>,
+    ) -> Result<Vec<(usize, Damage)>, Error> {
         let store = &self.inner.store;
         let coder = &self.state.coder;
         let mut found = Vec::new();
@@ -82,11 +93,13 @@ impl<S: Store> Snapshot<S> {
             // Opened afresh: what is in memory may be older than the damage.
             let segment = Segment::open(store, info, coder).await?;
             for page in 0..segment.entry_pages().len() {
+                pause().await?;
                 if let Err(damage) = segment.entries(store, page).await? {
                     found.push((at, damage));
                 }
             }
             for (block, documents, bytes, utf16) in segment.text_blocks() {
+                pause().await?;
                 let read = fetch(store, &block).await?.and_then(|page| {
                     let page = PageReader::open(&page).map_err(|_| "it does not decode")?;
                     page.check().map_err(|_| "it does not decode")?;
@@ -150,10 +163,18 @@ impl<S: Store> Writer<S> {
     /// Removes every document that a damaged block concerns, so that it can be added again, and writes their
     /// segments anew. Commits that, but not what is staged. Returns what was found.
     pub async fn repair(&mut self) -> Result<Report, Error> {
+        self.repair_with(async || Ok(())).await
+    }
+
+    /// The same. `pause` is awaited before every page that is checked: if it fails the index stays as it was.
+    pub async fn repair_with(
+        &mut self,
+        mut pause: impl AsyncFnMut() -> Result<(), Error>,
+    ) -> Result<Report, Error> {
         let snapshot = Snapshot::new(self.inner.clone(), self.base.clone());
-        let report = snapshot.verify().await?;
+        let report = snapshot.verify_with(&mut pause).await?;
         let mut numbers = BTreeSet::new();
-        for (at, damage) in snapshot.damage().await? {
+        for (at, damage) in snapshot.damage(&mut pause).await? {
             let number = snapshot.state.views[at].segment.number;
             numbers.insert(number);
             for document in damage.documents {
@@ -161,7 +182,7 @@ impl<S: Store> Writer<S> {
             }
         }
         self.commit_removed().await?;
-        self.merge(&numbers, true).await?;
+        self.merge(&numbers, true, &mut async || Ok(())).await?;
         Ok(report)
     }
 }

@@ -17,7 +17,7 @@ use super::tabs::{Follower, Shown};
 use crate::codec::Codec;
 use crate::index::{Config, Error, Index};
 use crate::model::Embedder;
-use crate::store::IndexedDb;
+use crate::store::{self, IndexedDb};
 
 /// An index and the model that fills and searches it.
 #[wasm_bindgen]
@@ -42,15 +42,6 @@ impl Engine {
     pub async fn open(name: String, options: JsValue) -> Result<Engine, JsValue> {
         let engine = Self::unopened(&name, &options)?;
         engine.refresh().await?;
-        Ok(engine)
-    }
-
-    /// Fills the storage, which must be empty, from an export, and opens it; `options` as for `open`.
-    pub async fn import(name: String, options: JsValue, file: Vec<u8>) -> Result<Engine, JsValue> {
-        let engine = Self::unopened(&name, &options)?;
-        let store = engine.place.make().await.map_err(thrown)?;
-        let index = Index::import(store, &file).await.map_err(thrown)?;
-        engine.index.replace(Some(index));
         Ok(engine)
     }
 
@@ -120,7 +111,8 @@ impl Engine {
 }
 
 impl Engine {
-    fn unopened(name: &str, options: &JsValue) -> Result<Self, JsValue> {
+    /// An engine at the place that `options` names.
+    pub(super) fn unopened(name: &str, options: &JsValue) -> Result<Self, JsValue> {
         let storage = field(options, "storage")?;
         let texts = field(options, "texts")?.dyn_into::<Function>().ok();
         let place = Place::of(name, &storage).map_err(thrown)?;
@@ -140,6 +132,11 @@ impl Engine {
             embedded_passages: Cell::new(0),
             embedded_to_add: Cell::new(0),
         }
+    }
+
+    /// The store at its place, made if it is absent.
+    pub(super) async fn make_store(&self) -> Result<Storage, store::Error> {
+        self.place.make().await
     }
 
     /// Shows an index that was opened.
@@ -206,6 +203,6 @@ impl Engine {
             codec,
             keep_text: self.keep_text,
         };
-        Index::create(self.place.make().await?, config).await
+        Index::create(self.make_store().await?, config).await
     }
 }

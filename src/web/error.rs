@@ -94,6 +94,7 @@ impl Thrown for index::Error {
             Self::NoIndex => "not-found",
             Self::NoText => "no-text",
             Self::Import(_) => "invalid-import",
+            Self::Stopped(_) => "stopped",
             _ => "index-failed",
         }
     }

@@ -10,6 +10,7 @@
 //! Calls that write must not overlap (the worker queues them); searches may run between the batches of an `add`.
 //! Feature `browser` alone has no `load`: the application brings its own embedder (`attach`).
 
+mod callback;
 mod documents;
 #[cfg(feature = "encoder")]
 mod encoder;
@@ -27,6 +28,7 @@ mod search;
 mod shapes;
 mod storage;
 mod tabs;
+mod transfer;
 mod upkeep;
 
 pub use engine::Engine;

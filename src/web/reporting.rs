@@ -3,10 +3,10 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use js_sys::{Function, Promise};
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use js_sys::Function;
+use wasm_bindgen::JsValue;
 
+use super::callback::call;
 use super::error::message;
 use crate::model::{Embedder, Embeddings, Error, ModelId, Role};
 use crate::text::Chunker;
@@ -43,11 +43,7 @@ impl<'a> Progress<'a> {
             return Ok(());
         };
         let (done, total) = (self.done.get() as f64, self.total.get() as f64);
-        let answer = report.call2(&JsValue::UNDEFINED, &done.into(), &total.into())?;
-        if let Ok(promise) = answer.dyn_into::<Promise>() {
-            JsFuture::from(promise).await?;
-        }
-        Ok(())
+        call(report, &[done.into(), total.into()]).await.map(drop)
     }
 }
 

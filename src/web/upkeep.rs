@@ -1,14 +1,15 @@
-//! What an index needs now and then: sizes, checks, compaction, export.
+//! What an index needs now and then: sizes, checks, compaction. What takes long awaits `pause()` between two pages,
+//! if it is given, and ends when that throws.
 
-use js_sys::{Function, Uint8Array};
+use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::Engine;
+use super::callback::call;
 use super::error::{message, thrown};
 use super::shapes::{BytesOut, FindingOut, ReportOut, StatsOut, plain};
-use crate::index::{Report, Stats, WriterOptions};
-use crate::store;
+use crate::index::{Error, Report, Stats, WriterOptions};
 
 #[wasm_bindgen]
 impl Engine {
@@ -22,47 +23,47 @@ impl Engine {
     }
 
     /// Reads and checks every block.
-    pub async fn verify(&self) -> Result<JsValue, JsValue> {
+    pub async fn verify(&self, pause: Option<Function>) -> Result<JsValue, JsValue> {
         let Some(index) = self.found() else {
             return plain(&report_out(Report::default()));
         };
-        let report = index.snapshot().verify().await.map_err(thrown)?;
-        plain(&report_out(report))
+        let snapshot = index.snapshot();
+        let report = snapshot.verify_with(async || rest(pause.as_ref()).await);
+        plain(&report_out(report.await.map_err(thrown)?))
     }
 
     /// The same, and drops the documents that damage concerns, so that they can be added again.
-    pub async fn repair(&self) -> Result<JsValue, JsValue> {
+    pub async fn repair(&self, pause: Option<Function>) -> Result<JsValue, JsValue> {
         let index = self.index()?;
         let mut writer = index
             .writer(WriterOptions::default())
             .await
             .map_err(thrown)?;
-        plain(&report_out(writer.repair().await.map_err(thrown)?))
+        let report = writer.repair_with(async || rest(pause.as_ref()).await);
+        plain(&report_out(report.await.map_err(thrown)?))
     }
 
     /// Merges all segments into one, and gives back the bytes of what was removed.
-    pub async fn compact(&self) -> Result<(), JsValue> {
+    pub async fn compact(&self, pause: Option<Function>) -> Result<(), JsValue> {
         let index = self.index()?;
         let mut writer = index
             .writer(WriterOptions::default())
             .await
             .map_err(thrown)?;
-        writer.compact().await.map_err(thrown)
+        let compacted = writer.compact_with(async || rest(pause.as_ref()).await);
+        compacted.await.map_err(thrown)
     }
+}
 
-    /// Writes the index as one file: calls `write(bytes)` for each part, in order.
-    pub async fn export(&self, write: Function) -> Result<(), JsValue> {
-        let part = |bytes: &[u8]| {
-            let bytes = Uint8Array::from(bytes);
-            let written = write.call1(&JsValue::UNDEFINED, &bytes);
-            written.map(drop).map_err(|why| store::Error::Io {
-                doing: "writing an export".into(),
-                why: message(&why),
-            })
-        };
-        let snapshot = self.index()?.snapshot();
-        snapshot.export(part).await.map_err(thrown)
-    }
+/// Lets others run.
+async fn rest(pause: Option<&Function>) -> Result<(), Error> {
+    let Some(pause) = pause else {
+        return Ok(());
+    };
+    let rested = call(pause, &[]).await;
+    rested
+        .map(drop)
+        .map_err(|why| Error::Stopped(message(&why)))
 }
 
 fn stats_out(stats: &Stats, recovered: Option<&str>) -> StatsOut {

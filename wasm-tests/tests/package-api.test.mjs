@@ -8,6 +8,7 @@ import path from "node:path";
 import { after, test } from "node:test";
 
 import { root } from "../harness.mjs";
+import { mapStorage } from "../packaging/storage.mjs";
 import { notes, words } from "../packaging/words.mjs";
 
 const { Index, SearchError } = await import(path.join(root, "pkg/dist/slim/node.js"));
@@ -171,40 +172,13 @@ test("with a text provider the index keeps no texts, and a document that changed
   await index.close();
 });
 
-test("an export is read by import, whole or not at all", async () => {
-  const index = await fresh();
-  await index.add(notes);
-  const { hits } = await index.search("rent", { k: 1 });
-  const parts = [];
-  for await (const part of index.export()) parts.push(part);
-  await index.close();
-  const file = new Blob(parts);
-  const copy = await Index.import(file.stream(), { name: path.join(folder, "copy"), embedder: words });
-  assert.deepEqual((await copy.search("rent", { k: 1 })).hits, hits);
-  await copy.close();
-  await assert.rejects(Index.import(file, { name: path.join(folder, "copy"), embedder: words }), code("already-exists"));
-  const broken = new Uint8Array(await file.arrayBuffer());
-  broken[broken.length >> 1] ^= 1;
-  await assert.rejects(Index.import(broken, { name: "broken", embedder: words, storage: "memory" }), code("invalid-import"));
-});
-
 test("a storage adapter that is full or locked is told apart, and the same call succeeds afterwards", async () => {
-  const [blocks, manifests] = [new Map(), new Map()];
   let fault;
-  const storage = {
-    get: async (name) => blocks.get(name),
-    put: async (name, bytes) => {
-      if (fault) throw fault;
-      blocks.set(name, bytes);
-    },
-    delete: async (name) => void blocks.delete(name),
-    list: async () => [...blocks.keys()],
-    swap: async (generation, manifest) => void manifests.set(generation, manifest),
-    manifests: async () => [...manifests].map(([generation, manifest]) => ({ generation, manifest })).sort((a, b) => b.generation - a.generation).slice(0, 2),
-  };
+  const storage = mapStorage((method) => {
+    if (method === "put" && fault) throw fault;
+  });
   for (const worker of [false, true]) {
-    blocks.clear();
-    manifests.clear();
+    storage.forget();
     const index = await fresh({ storage, worker });
     fault = Object.assign(new Error("disk"), { code: "quota-exceeded" });
     await assert.rejects(index.add(notes), code("quota-exceeded"));

@@ -50,9 +50,12 @@ export async function everything(signal: AbortSignal): Promise<void> {
   const { damaged } = await index.verify({ repair: true });
   console.log(damaged.length, (await index.stats()).bytes.total);
   await Index.import<Note>(index.export({ signal }), { name: "copy", embedder: words });
+  const there = await Index.openUrl<Note>("https://example.org/notes.gossamer", { embedder: words, signal });
+  console.log((await there.stats()).fetched?.bytes, there.info.persistence === "remote");
   stop();
   await index.close();
   await Index.destroy("copy");
+  await Index.forgetModels();
 }
 
 export function told(error: unknown): string {
@@ -75,6 +78,8 @@ export async function refused(index: Index<Note>): Promise<void> {
   new Index();
   // @ts-expect-error no such field
   await index.search("", { filter: { yaer: 1927 } });
+  // @ts-expect-error it has no name, only a URL
+  await Index.openUrl("/notes.gossamer", { name: "notes" });
   // @ts-expect-error no such event
   index.on("changed", () => {});
 }
