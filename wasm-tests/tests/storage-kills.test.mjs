@@ -8,7 +8,7 @@ import { bare, bareSite, numbered } from "./storage-bare.mjs";
 
 const KILLS = process.env.GOSSAMER_LONG === "1" ? 100 : 20;
 
-test("every committed document is there after the tab was killed, wherever that happened", { timeout: 900_000 }, async (t) => {
+test("every committed document is there after the tab was killed, wherever that happened", { timeout: 1_190_000 }, async (t) => {
   const server = await bareSite();
   const { context, close } = await browser();
   const seed = 1 + (Date.now() % 1e6);
