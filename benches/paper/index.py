@@ -21,7 +21,6 @@ def main():
         "system": "Gossamer index, text beside it",
         "build_seconds": round(report["build_seconds"], 2),
         "build_cpu_seconds": round(report["build_cpu_seconds"], 2),
-        "peak_mib": round(report["peak_mib"], 1),
         "sizes": report["sizes"],
         "top_3": search(report["top_3"]),
         "top_10": search(report["top_10"]),

@@ -254,7 +254,7 @@ def building():
             peaks = [r["peak_mib"] for r in of if r.get("peak_mib") is not None]
             rows.append([label, number(min(r["build_seconds"] for r in of)), number(max(peaks)) if peaks else "–"])
     for r in common.load("index")[:1]:
-        rows.append([f"**{r['system']}**", number(r.get("build_cpu_seconds")), number(r.get("peak_mib"))])
+        rows.append([f"**{r['system']}**", number(r.get("build_cpu_seconds")), "–"])
     return table(head, rows)
 
 
@@ -268,8 +268,9 @@ def growth_synthetic():
 def serving():
     """Rates and latencies of the command, and of its server under load."""
     rows = common.load("serve")
-    first = table(["", "chunks", "chunks per second"],
-                  [[r["what"], f"{r['chunks']:,}", r["chunks_per_second"]] for r in rows if "chunks_per_second" in r])
+    first = table(["", "chunks", "chunks per second", "per CPU second", "peak memory with the model, MiB"],
+                  [[r["what"], f"{r['chunks']:,}", r["chunks_per_second"], r["chunks_per_cpu_second"], r["peak_mib"]]
+                   for r in rows if "chunks_per_second" in r])
     plain = [r for r in rows if "questions" in r]
     second = table(["", "questions", "p50, ms", "p95, ms", "p99, ms"],
                    [[r["what"], r["questions"], number(r["p50_ms"]), number(r["p95_ms"]), number(r["p99_ms"])] for r in plain])

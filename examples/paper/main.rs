@@ -184,14 +184,6 @@ fn cpu_seconds() -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-/// Resident memory now and at most, in MiB, where Linux tells.
-fn memory(name: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with(name));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
-    kib.unwrap_or_default() / 1024.0
-}
-
 async fn fill(
     data: &Data,
     folder: &Path,
@@ -299,13 +291,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 async fn measure(data: &Data, folder: &Path) -> Result<Value, Box<dyn Error>> {
     let all: Vec<usize> = (0..data.documents.len()).collect();
-    // Forgets the peak of reading the data.
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-    let before = memory("VmRSS");
     let (start, cpu) = (Instant::now(), cpu_seconds());
     let index = fill(data, folder, &all).await?;
     let (build, build_cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    let peak = memory("VmHWM") - before;
     let three = ask(data, &index, &all, K, Mode::Semantic).await?;
     let ten = ask(data, &index, &all, RETURNED, Mode::Semantic).await?;
     let hybrid = ask(data, &index, &all, RETURNED, Mode::Hybrid).await?;
@@ -376,7 +364,7 @@ async fn measure(data: &Data, folder: &Path) -> Result<Value, Box<dyn Error>> {
         json!({"sizes": sizes, "search": asked})
     };
     Ok(json!({
-        "build_seconds": build, "build_cpu_seconds": build_cpu, "peak_mib": peak, "sizes": fresh,
+        "build_seconds": build, "build_cpu_seconds": build_cpu, "sizes": fresh,
         "top_3": three, "top_10": ten, "hybrid_10": hybrid, "keyword_10": keyword,
         "updates": {
             "commits": commits.len(),
