@@ -101,6 +101,22 @@ describe("an index on a web host", () => {
     await page.close();
   });
 
+  test("is the same byte for byte when a browser has taken it in and exports it", async () => {
+    const page = await bare(chrome.context, server.url);
+    const exported = await page.evaluate(async (base64) => {
+      const file = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+      const engine = await Engine.import("moved", {}, file);
+      const parts = [];
+      await engine.export((part) => void parts.push(part.slice()));
+      engine.close();
+      let text = "";
+      for (const part of parts) for (let at = 0; at < part.length; at += 8192) text += String.fromCharCode(...part.subarray(at, at + 8192));
+      return btoa(text);
+    }, file.toString("base64"));
+    assert.ok(Buffer.from(exported, "base64").equals(file));
+    await page.close();
+  });
+
   test("is refused, or loses the documents that are named, when a byte is flipped", async () => {
     // In the head, in the manifest.
     for (const flip of [3, 40]) {
