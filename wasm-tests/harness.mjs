@@ -144,11 +144,14 @@ export const imported = (page) => page.waitForFunction(
   undefined, { timeout: 300_000 },
 );
 
-/** Complaints of accessibility rules (axe, WCAG 2.2 AA) about the page as it stands: `[{ id, nodes }]`. */
-export async function axe(page) {
-  const source = await readFile(path.join(root, "wasm-tests/node_modules/axe-core/axe.min.js"), "utf8");
-  await page.evaluate(source);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+/** Complaints of accessibility rules (axe, WCAG 2.2 AA) about the page as it stands: `[{ id, nodes }]`. Of all rules, or
+ *  of those that are named. */
+export async function axe(page, rules) {
+  if (!(await page.evaluate(() => Boolean(globalThis.axe)))) {
+    await page.evaluate(await readFile(path.join(root, "wasm-tests/node_modules/axe-core/axe.min.js"), "utf8"));
+  }
+  const options = { resultTypes: ["violations"], runOnly: rules ?? ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
+  const { violations } = await page.evaluate((options) => globalThis.axe.run(document, options), options);
   return violations.map(({ id, nodes }) => ({ id, nodes: nodes.map((node) => `${node.target.join(" ")}: ${node.failureSummary}`) }));
 }
 

@@ -26,6 +26,8 @@ import * as tabs from "./js/tabs.js";
 import * as traffic from "./js/traffic.js";
 
 const INDEX = "gossamer";
+/** Until a tab that goes has let go of its lock. */
+const LOCK_GOES_MS = 500;
 /** Bytes of an index on the site up to which it is searched by words too, for which all of its texts are fetched. */
 const WORDS_UP_TO = 8_000_000;
 // `?backend=cpu` or `?backend=gpu` for those who want to compare; `?index=` for an index that is read where it lies.
@@ -290,7 +292,8 @@ tabs.hear(async (message) => {
   if (message.type === "item" && !importer.busy) documentsView.show(message.item);
   if (message.type === "queued" && tabs.role === "writer") await library.resume("writer");
   if (message.type === "changed") show(await call("follow", { name: INDEX }));
-  if (["came", "went"].includes(message.type)) honesty.role(tabs.role, await tabs.others());
+  if (message.type === "came") honesty.role(tabs.role, await tabs.others());
+  if (message.type === "went") setTimeout(async () => honesty.role(tabs.role, await tabs.others()), LOCK_GOES_MS);
   if (message.type === "replaced") location.reload();
   if (message.type === "erased") {
     client.terminate();

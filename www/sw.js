@@ -73,9 +73,12 @@ self.addEventListener("fetch", (event) => {
 });
 
 async function answer(key, request) {
-  const cache = !unwanted && (await caches.has(CACHE)) ? await caches.open(CACHE) : undefined;
-  return (await cache?.match(key)) ?? fetch(request);
+  return (unwanted ? undefined : await kept(key)) ?? fetch(request);
 }
+
+/** What is kept under an address. The cache is not opened for it: one that somebody holds open keeps its room even when
+ *  it is deleted, until that somebody has gone. */
+const kept = (url) => caches.match(url, { cacheName: CACHE });
 
 // The page asks how much of itself is here, whole; or says that it is to be kept no longer.
 self.addEventListener("message", (event) => {
@@ -85,9 +88,8 @@ self.addEventListener("message", (event) => {
 
 async function verify() {
   let [verified, bytes] = [0, 0];
-  const cache = (await caches.has(CACHE)) ? await caches.open(CACHE) : undefined;
   for (const [url, sha256] of hashes) {
-    const body = await (await cache?.match(url))?.arrayBuffer();
+    const body = await (await kept(url))?.arrayBuffer();
     if (!body || (await hash(body)) !== sha256) continue;
     verified++;
     bytes += body.byteLength;

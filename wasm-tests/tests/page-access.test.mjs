@@ -25,16 +25,19 @@ describe("the page, for everybody", () => {
     await server?.close();
   });
 
+  // A theme changes colours and nothing else.
   const bothThemes = async (what) => {
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme });
-      assert.deepEqual(await axe(page), [], `${what}, ${colorScheme}`);
-    }
+    assert.deepEqual(await axe(page), [], what);
+    await page.emulateMedia({ colorScheme: "dark" });
+    assert.deepEqual(await axe(page, ["color-contrast", "link-in-text-block"]), [], `${what}, dark`);
     await page.emulateMedia({ colorScheme: "light" });
   };
 
-  test("breaks no rule of WCAG 2.2 AA that axe knows: empty, with answers, in the reader, the ledger, and in trouble", async () => {
+  test("breaks no rule of WCAG 2.2 AA that axe knows: empty, with answers, without any, in the reader, the ledger, the dialogs, and in trouble", async () => {
     await bothThemes("empty");
+    await page.click("#paste");
+    await bothThemes("pasting");
+    await page.keyboard.press("Escape");
     await dropFiles(page, [await sample("bees-choose-a-nest.md"), await sample("tides-and-the-moon.md"), { name: "broken.txt", bytes: [1, 0, 2] }]);
     await imported(page);
     await bothThemes("with documents");
@@ -43,6 +46,19 @@ describe("the page, for everybody", () => {
     await page.locator(".hit-open").first().click();
     await page.waitForSelector("#reader .passage");
     await bothThemes("reader");
+    await page.keyboard.press("Escape");
+    await page.selectOption("#filter-mode", "keyword");
+    assert.deepEqual(await ask(page, "zyzzyva"), []);
+    await page.waitForSelector("#nothing:not([hidden])");
+    await bothThemes("without answers");
+    await page.click("#nothing-reset");
+    await ask(page, "How do bees agree on a new home?");
+    await page.click("#clear");
+    await bothThemes("about to delete");
+    await page.keyboard.press("Escape");
+    await page.setInputFiles("#index-picker", { name: "other.gossamer", mimeType: "application/octet-stream", buffer: Buffer.from("none") });
+    await page.waitForSelector("#replace[open]");
+    await bothThemes("about to replace");
     await page.keyboard.press("Escape");
     await page.click("#ledger-open");
     await page.waitForSelector("#ledger .ledger-part");
@@ -70,6 +86,30 @@ describe("the page, for everybody", () => {
     await page.setViewportSize({ width: 1280, height: 900 });
   });
 
+  test("hides nothing behind the line at its foot, wherever the page is scrolled to", async () => {
+    const hidden = () => page.evaluate(() => {
+      const foot = document.querySelector(".state");
+      if (getComputedStyle(foot).position !== "sticky") return [];
+      const edge = foot.getBoundingClientRect().top;
+      // The column of documents beside the answers scrolls by itself; all else must come out from behind the line in the end.
+      const library = document.getElementById("library");
+      const beside = getComputedStyle(library).position === "sticky";
+      const atEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 1;
+      const parts = [...(beside ? [library] : []), ...(atEnd ? document.querySelectorAll("main button, main li, main p") : [])];
+      return parts.filter((part) => part.checkVisibility({ visibilityProperty: true }) && !(beside && part !== library && library.contains(part)) && part.getBoundingClientRect().bottom > edge + 1).map((part) => part.id || part.className || part.textContent);
+    });
+    for (const [width, height] of [[320, 640], [768, 1024], [1024, 700], [1280, 980], [1800, 900]]) {
+      await page.setViewportSize({ width, height });
+      for (const end of [false, true]) {
+        await page.evaluate((end) => scrollTo(0, end ? document.documentElement.scrollHeight : 0), end);
+        await page.evaluate(() => new Promise(requestAnimationFrame));
+        assert.deepEqual(await hidden(), [], `at ${width} by ${height}, ${end ? "at the end" : "at the beginning"}`);
+      }
+    }
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.evaluate(() => scrollTo(0, 0));
+  });
+
   test("can be worked with the keyboard alone, and always shows where the focus is", async () => {
     await page.focus("#question");
     const visited = new Set();
@@ -85,7 +125,7 @@ describe("the page, for everybody", () => {
       assert.ok(at.seen || at.name === "question", `the focus is not seen on ${at.name}`);
       visited.add(at.name);
     }
-    for (const name of ["hit-open", "quiet hit-copy", "filter-mode", "compare", "choose", "choose-folder", "paste", "file-button file-remove", "clear", "ledger-open", "promise"]) {
+    for (const name of ["hit-open", "quiet hit-copy", "quiet hit-link", "filter-mode", "compare", "choose", "choose-folder", "paste", "file-button file-remove", "import-index", "export-index", "clear", "ledger-open", "promise"]) {
       assert.ok(visited.has(name), `${name} is not reached; reached: ${[...visited].join(", ")}`);
     }
   });
