@@ -10,7 +10,7 @@ sys.path.insert(0, str(HERE.parent))
 import common  # noqa: E402
 
 
-def main():
+def main(wanted):
     x, queries = common.vectors()
     files = [common.WORK / "passages.f32", common.WORK / "queries.f32"]
     x.tofile(files[0])
@@ -35,15 +35,18 @@ def main():
         })
         print(rows[-1], flush=True)
 
-    report = node("hnswlib.mjs")
-    for run in report["runs"]:
-        row("hnswlib-wasm 0.8.2 in Chromium, f32", report, run["found"], run["ms"], f"ef {run['ef']}")
-    report = node("orama.mjs")
-    row("Orama 3.1.18 in Node, vectors as JSON, scanned", report, report["found"], report["p50"])
+    if "hnswlib" in wanted:
+        report = node("hnswlib.mjs")
+        for run in report["runs"]:
+            row("hnswlib-wasm 0.8.2 in Chromium, f32", report, run["found"], run["ms"], f"ef {run['ef']}")
+    if "orama" in wanted:
+        report = node("orama.mjs")
+        row("Orama 3.1.18 in Node, vectors as JSON, scanned", report, report["found"], report["p50"])
     for file in files:
         file.unlink()
-    common.save("browser", rows)
+    new = {row["system"] for row in rows}
+    common.save("browser", [row for row in common.load("browser") if row["system"] not in new] + rows)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or ["hnswlib", "orama"])
