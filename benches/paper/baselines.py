@@ -3,7 +3,7 @@
 Recall@3 against exact search; `recomputed` counts embeddings that an index without vectors has to make again. Bytes are
 of everything but the text: vectors or codes, graph or lists, ids, codebooks. Each system's own knob is swept, so that
 figures can be read off at equal recall. One thread; every system in a process of its own, so that none has the other's
-memory.
+memory. Product codes are compared by distance, which orders vectors of unit length as the inner product does, and finds more.
 
 usage: baselines.py [SYSTEM...]
 """
@@ -142,7 +142,7 @@ def ivf(bench):
 
 def hnsw_pq(m):
     def run(bench):
-        index = faiss.IndexHNSWPQ(bench.dim, m, 32, 8, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.IndexHNSWPQ(bench.dim, m, 32, 8, faiss.METRIC_L2)
         index.hnsw.efConstruction = 128
         built = bench.filled(index)
         index.hnsw.efSearch = 128
@@ -155,7 +155,7 @@ def hnsw_pq(m):
 
 def pq(m):
     def run(bench):
-        index = faiss.IndexPQ(bench.dim, m, 8, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.IndexPQ(bench.dim, m, 8, faiss.METRIC_L2)
         built = bench.filled(index)
         bench.reranked("flat PQ, re-ranked", index, stored(index), f"{m} B codes, ", built)
 
@@ -163,7 +163,7 @@ def pq(m):
 
 
 def opq(bench, m=24):
-    codes = faiss.IndexPQ(bench.dim, m, 8, faiss.METRIC_INNER_PRODUCT)
+    codes = faiss.IndexPQ(bench.dim, m, 8, faiss.METRIC_L2)
     rotation = faiss.OPQMatrix(bench.dim, m)
     rotation.niter = 10
     index = faiss.IndexPreTransform(rotation, codes)
