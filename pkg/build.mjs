@@ -34,6 +34,7 @@ for (const { to, glue } of builds) {
   const external = ["./engine.js", "./node-platform.js", "./gossamer.wasm", "node:*"];
   const entries = (...names) => names.map((name) => path.join(pkg, "src", name));
   await cp(path.join(pkg, "src/index.d.ts"), path.join(dist, "index.d.ts"));
+  await cp(path.join(pkg, "../codec/all-minilm-l6-v2.gsc"), path.join(dist, "minilm.gsc"));
   await build({ ...common, external, entryPoints: entries("index.js", "node.js", "node-worker.js", "node-platform.js") });
   // Nothing in here finds a file by itself: the default that wasm-bindgen writes would, and bundlers would follow it.
   await build({

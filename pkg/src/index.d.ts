@@ -94,7 +94,10 @@ export interface Embedder {
   maxTokens?: number;
   /** Texts per call. 32 if absent. */
   batch?: number;
-  /** The model's codec, if one was trained (`gossamer` on the command line does). Without one more is recomputed. */
+  /**
+   * The model's codec, if there is one: for all-MiniLM-L6-v2 the file `gossamer-search/minilm.gsc`; `gossamer codec` trains
+   * others. Without one more is recomputed. It counts when the index is made, and is kept in it.
+   */
   codec?: Uint8Array;
 }
 

@@ -50,6 +50,11 @@ pub enum Error {
         /// How many are needed.
         needed: usize,
     },
+    /// The codec of the default model is asked for in a build that cannot run it.
+    #[error(
+        "this build has no codec for all-MiniLM-L6-v2: use the build with the encoder, or give the codec's file"
+    )]
+    NotBundled,
 }
 
 /// Checks one vector.

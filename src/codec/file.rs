@@ -8,7 +8,7 @@ use super::error::check;
 use super::linear::{add_scaled, dot};
 use super::plan::PER_OCTAVE;
 use super::trellis::{TABLE_VALUES, Tables};
-use super::{Coder, Error, Frame, Prior};
+use super::{Coder, Error, Frame, Prior, bundled};
 
 const MAGIC: &[u8; 8] = b"GOSCODEC";
 const VERSION: u32 = 2;
@@ -118,11 +118,6 @@ impl Codec {
         let (variances, rest) = rest.split_at(dim);
         let (mean, rest) = rest.split_at(2 * dim);
         let (tables, rows) = rest.split_at(2 * TABLE_VALUES);
-        let halves = |b: &[u8]| -> Vec<f32> {
-            b.chunks_exact(2)
-                .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
-                .collect()
-        };
         let mut axes = Vec::with_capacity(dim * dim);
         for row in rows.chunks_exact(dim + 4) {
             let Some((step, row)) = row.split_first_chunk::<4>() else {
@@ -158,14 +153,6 @@ impl Codec {
         &self.parameters.bytes
     }
 
-    /// The codec shipped for all-MiniLM-L6-v2.
-    ///
-    /// # Errors
-    /// None, unless the build is broken.
-    pub fn bundled() -> Result<Self, Error> {
-        Self::from_bytes(include_bytes!("../../codec/all-minilm-l6-v2.gsc"))
-    }
-
     /// A codec for embeddings of which nothing is known but their dimensions: the axes as they are, all of like
     /// variance, with the bundled codec's tables. Codes are less exact than a trained codec's, so a search
     /// recomputes more to find the same.
@@ -182,7 +169,7 @@ impl Codec {
         }
         let mut axes = vec![0.0; dim * dim];
         axes.iter_mut().step_by(dim + 1).for_each(|v| *v = 1.0);
-        let tables = Self::bundled()?.tables;
+        let tables = bundled::tables();
         Self::assemble(&vec![0.0; dim], &axes, &vec![1.0; dim], &tables)
     }
 
@@ -305,6 +292,14 @@ impl Codec {
             .try_for_each(|(i, v)| check(v, self.dim, i))?;
         Ok(vectors.len() / self.dim)
     }
+}
+
+/// Values stored in two bytes each.
+pub(super) fn halves(bytes: &[u8]) -> Vec<f32> {
+    bytes
+        .chunks_exact(2)
+        .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
+        .collect()
 }
 
 /// Variances in eighths of an octave below the largest, which is 255.

@@ -14,6 +14,7 @@
 //! | [`Codes`] | the codes and bases of one segment |
 //! | [`Scorer`] | one query, ready to score codes |
 
+mod bundled;
 mod coder;
 mod codes;
 mod error;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Error;
 use super::coder::RUN_MIN;
 use super::file::Codec;
 use super::linear::{Rng, add_scaled, dot, eigen};
 use super::plan::{KINDS, Kind, Plan, Step};
 use super::trellis::{STATE_BITS, STATES, Tables, Viterbi};
+use super::{Error, bundled};
 
 /// Fewest vectors to train on.
 pub const LEAST: usize = 1024;
@@ -68,7 +68,7 @@ pub fn train(
     let variances: Vec<f32> = values.iter().map(|&v| v.max(0.0) as f32).collect();
     let tables = match seed {
         Some(seed) => Arc::new(tables(seed)),
-        None => Codec::bundled()?.tables,
+        None => Arc::new(bundled::tables()),
     };
     Codec::assemble(&mean, &axes, &variances, &tables)
 }

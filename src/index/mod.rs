@@ -142,7 +142,7 @@ impl<S: Store> Index<S> {
             return Err(Error::Exists);
         }
         let mut codec_block = None;
-        if Codec::bundled()?.id() != config.codec.id() {
+        if Codec::bundled().map(|b| b.id()) != Ok(config.codec.id()) {
             let bytes = config.codec.to_bytes();
             let block = Block::of(1, 0, bytes);
             store.put(&block.name(), bytes).await?;

@@ -188,15 +188,12 @@ impl Engine {
     async fn make(&self, model: &Model, codec: Option<&[u8]>) -> Result<Index<Storage>, Error> {
         let codec = match codec {
             Some(bytes) => Codec::from_bytes(bytes)?,
-            None => {
-                let bundled = Codec::bundled()?;
+            None => match (model, Codec::bundled()) {
                 // Made for one model, but its axes serve any of as many dimensions; the frame fits the rest.
-                if bundled.dim() == model.dim() {
-                    bundled
-                } else {
-                    Codec::plain(model.dim())?
-                }
-            }
+                (Model::Inside(_), Ok(bundled)) if bundled.dim() == model.dim() => bundled,
+                // The same in every build, so that each opens what another made.
+                _ => Codec::plain(model.dim())?,
+            },
         };
         let config = Config {
             model: model.id().clone(),

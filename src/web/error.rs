@@ -3,7 +3,7 @@
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::{index, model, search, store};
+use crate::{codec, index, model, search, store};
 
 /// A call was made in the wrong state or with the wrong arguments.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,7 @@ impl Thrown for index::Error {
         match self {
             Self::Store(error) => error.code(),
             Self::Model(error) => error.code(),
+            Self::Codec(codec::Error::NotBundled) => "unsupported",
             Self::OtherModel { .. } | Self::OtherCodec { .. } | Self::Shape { .. } => {
                 "model-mismatch"
             }
