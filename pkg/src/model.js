@@ -95,7 +95,7 @@ async function loadFile(cache, base, file, platform, signal, advance) {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof SearchError) throw error;
-      if (attempt === TRIES) throw unavailable(`The model file ${file.name} could not be loaded: ${error.message}. What has arrived is kept; try again.`, error);
+      if (attempt === TRIES) throw unavailable(`The model file ${file.name} could not be loaded from ${base}: ${error.message}. What has arrived is kept; try again.`, error);
       missing = error.missing ?? missing;
       await new Promise((wake) => setTimeout(wake, 300 * 2 ** attempt));
     }
