@@ -32,12 +32,12 @@ const methods = {
   adopt: ({ name, url, file, fit }) => alone(async () => {
     const bytes = new Uint8Array(await (file ?? await fetched(url)).arrayBuffer());
     await booted;
-    const checked = engine?.stats().documents > 0 ? await Engine.import(name, { storage: "memory" }, bytes) : undefined;
+    const checked = engine?.stats().documents > 0 ? await imported(name, { storage: "memory" }, bytes) : undefined;
     engine?.close();
     try {
       if (fit) await checked?.load(await modelFiles(() => {}), fit);
       await Engine.destroy(name);
-      engine = await Engine.import(name, undefined, bytes);
+      engine = await imported(name, undefined, bytes);
     } catch (error) {
       engine = await Engine.open(name);
       throw error;
@@ -188,6 +188,15 @@ async function opening() {
 function listed(document) {
   const { path, type } = metadataOf(document);
   return { ...document, metadata: { path, type } };
+}
+
+/** An engine with what an export holds. That this is damaged says nothing of what is stored. */
+async function imported(...from) {
+  try {
+    return await Engine.import(...from);
+  } catch (error) {
+    throw error.code === "corrupted" ? Object.assign(new Error(error.message), { code: "invalid-import" }) : error;
+  }
 }
 
 async function fetched(url) {
