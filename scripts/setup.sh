@@ -17,7 +17,7 @@ say() { echo "setup: $*" >&2; }
 # System packages: name them all at once, so that apt runs once.
 wanted=()
 have() { command -v "$1" >/dev/null 2>&1; }
-have cc || wanted+=(build-essential)
+{ have cc && have c++; } || wanted+=(build-essential)
 have node || wanted+=(nodejs npm)
 [[ -n "${CHROMIUM:-}" ]] || have chromium || wanted+=(chromium)
 compgen -G "/usr/share/vulkan/icd.d/*.json" >/dev/null || compgen -G "/etc/vulkan/icd.d/*.json" >/dev/null ||
