@@ -17,6 +17,7 @@ test("every committed document is there after the tab was killed, wherever that 
   const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
   let committed = 0;
   let begun = 0;
+  let crashes = 0;
   try {
     for (let kill = 0; kill <= KILLS; kill++) {
       const page = await bare(context, server.url);
@@ -59,11 +60,14 @@ test("every committed document is there after the tab was killed, wherever that 
       const each = Math.min(2000, (performance.now() - from) / Math.max(1, committed - documents));
       await new Promise((wake) => setTimeout(wake, (many % 1) * each));
       const session = await context.newCDPSession(page);
+      // A machine that is too busy to tell of it in time has closed the tab instead.
+      const crashed = page.waitForEvent("crash", { timeout: 60_000 }).then(() => crashes++, () => {});
       session.send("Page.crash").catch(() => {});
-      await page.waitForEvent("crash");
+      await crashed;
       await page.close();
     }
-    t.diagnostic(`${committed} documents committed over ${KILLS} kills`);
+    t.diagnostic(`${committed} documents committed over ${crashes} kills`);
+    assert.ok(crashes > 0.9 * KILLS, `only ${crashes} of ${KILLS} were seen to crash`);
     assert.ok(committed > KILLS / 4, "the kills left no time to commit anything");
   } finally {
     await close();
