@@ -14,7 +14,7 @@ WASM_CLIPPY = $(if $(WASM),/usr/bin/clippy-driver,$(shell rustup which clippy-dr
 DENY := CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 LINT_NATIVE := $(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE)
 
-.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web cross fuzz claim bench bench-serve bench-encoder bench-wasm
+.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web cross fuzz claim bench bench-serve bench-encoder bench-wasm bench-text
 
 help: ## list the targets
 	@awk -F '## ' '/^[a-z-]+:.*## / {split($$1, t, ":"); printf "%-12s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ bench-wasm: setup ## time codes, graph and walk in WebAssembly, in Node, on vect
 	node benches/wasm/bench.mjs $(DATA)/passages.f16.npy $(DATA)/queries.f16.npy
 	node benches/wasm/bench.mjs $(DATA)/passages.f16.npy $(DATA)/queries.f16.npy 10
 	node benches/wasm/storage.mjs $(DATA)/passages.jsonl.gz
+
+bench-text: setup ## compare text codecs, natively and in WebAssembly, on passages in DATA
+	CARGO_TARGET_DIR=$(CACHE)/bench benches/text/run.sh $(DATA)/passages.jsonl.gz
 
 BENCH := $(CACHE)/bench-encoder
 bench-encoder: setup native model web ## the encoder beside onnxruntime and transformers.js (FLAGS=--webgpu: emulated or real GPU)

@@ -14,7 +14,10 @@ const ran = () => {
   return (user + system) / 1e3;
 };
 const PIECE = 32 << 10;
-const put = (bytes) => new Uint8Array(memory.buffer, reserve(bytes.length), bytes.length).set(bytes);
+const put = (bytes) => {
+  const at = reserve(bytes.length);
+  new Uint8Array(memory.buffer, at, bytes.length).set(bytes);
+};
 const take = (bytes) => new Uint8Array(memory.buffer, kept(), bytes).slice();
 
 for (const [codec, name] of ["deflate 6", "lz4", "zstd fastest", "brotli 5"].entries()) {
