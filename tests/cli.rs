@@ -461,3 +461,95 @@ fn mistakes_are_told_and_make_nothing() {
     fails(&absent, "docs/b.txt", 3);
     assert!(!folder.0.join("nowhere").exists());
 }
+
+#[test]
+fn a_codec_of_ones_own_is_trained_used_and_asked_for() {
+    let folder = Folder::new("own-codec");
+    let lines: String = (0..1200)
+        .map(|i| {
+            format!(
+                "{{\"title\": \"n{i}\", \"text\": \"The house of number {i} is {} years old.\"}}\n",
+                i * 7 % 311
+            )
+        })
+        .collect();
+    folder.file("train.jsonl", lines);
+    folder.file(
+        "docs/sea.txt",
+        "The lighthouse keeper trimmed the wick before dusk.\n",
+    );
+    let train = [
+        "codec",
+        "train",
+        "train.jsonl",
+        "--output",
+        "own.gsc",
+        "--backend",
+        "cpu",
+        "--json",
+    ];
+    assert!(json(&folder.0, &train).is_object());
+    let index = |path: &str, codec: &[&str]| {
+        let mut args = vec![
+            "index",
+            "docs",
+            "--index",
+            path,
+            "--backend",
+            "cpu",
+            "--json",
+        ];
+        args.extend(codec);
+        gossamer(&folder.0, &args)
+    };
+    assert!(index("own", &["--codec", "own.gsc"]).status.success());
+    // The index carries it along.
+    assert!(index("own", &[]).status.success());
+    let search = [
+        "search",
+        "Who looked after the lamp?",
+        "--index",
+        "own",
+        "-k",
+        "1",
+        "--backend",
+        "cpu",
+        "--json",
+    ];
+    assert_eq!(
+        json(&folder.0, &search)["hits"][0]["document"],
+        "docs/sea.txt"
+    );
+
+    assert!(index("plain", &[]).status.success());
+    let other = index("plain", &["--codec", "own.gsc"]);
+    assert!(!other.status.success());
+    assert!(String::from_utf8_lossy(&other.stderr).contains("build it anew"));
+    let nonsense = index("new", &["--codec", "train.jsonl"]);
+    assert!(String::from_utf8_lossy(&nonsense.stderr).contains("codec"));
+    assert!(!folder.0.join("new").exists());
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    use std::process::Stdio;
+    let folder = Folder::new("broken-pipe");
+    folder.file(
+        "docs/sea.txt",
+        "The lighthouse keeper trimmed the wick before dusk.\n",
+    );
+    index(&folder.0);
+    let mut child = command(
+        &folder.0,
+        &["search", "lamp", "--index", "idx", "--backend", "cpu"],
+    )
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    assert!(!error.contains("panicked"), "{error}");
+}

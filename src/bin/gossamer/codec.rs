@@ -73,9 +73,11 @@ pub async fn run(command: Command) -> Result<ExitCode, Failure> {
         lengths.push(chunks.len() - before);
     }
     lengths.retain(|&length| length > 0);
-    // Said before the model has worked for nothing.
-    if chunks.len() < LEAST {
-        let (found, needed) = (chunks.len(), LEAST);
+    // Said before the model has worked for nothing. What is kept out does not train the codec that is judged.
+    let trains = |number: &usize| number % KEPT_OUT != KEPT_OUT - 1;
+    let found = (0..lengths.len()).filter(trains).map(|n| lengths[n]).sum();
+    if found < LEAST {
+        let needed = LEAST;
         return Err(gossamer::codec::Error::TooFew { found, needed }.into());
     }
     let bar = indicatif::ProgressBar::new(chunks.len() as u64);
@@ -89,10 +91,10 @@ pub async fn run(command: Command) -> Result<ExitCode, Failure> {
     let (mut seen, mut kept_out, mut rest) = (Sample::default(), Sample::default(), &vectors[..]);
     for (number, length) in lengths.iter().enumerate() {
         let (document, others) = rest.split_at(length * dim);
-        let part = if number % KEPT_OUT == KEPT_OUT - 1 {
-            &mut kept_out
-        } else {
+        let part = if trains(&number) {
             &mut seen
+        } else {
+            &mut kept_out
         };
         part.push(document, dim);
         rest = others;
@@ -128,7 +130,7 @@ pub async fn run(command: Command) -> Result<ExitCode, Failure> {
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!(
+    out!(
         "trained on {} of {}: {} ({}, SHA-256 {id})",
         output::count(chunks.len(), "chunk"),
         output::count(lengths.len(), "document"),
@@ -139,7 +141,7 @@ pub async fn run(command: Command) -> Result<ExitCode, Failure> {
         let bundled = bundled.map_or(String::new(), |b| {
             format!("; the bundled codec loses {b:.3}")
         });
-        println!(
+        out!(
             "codes of {} bytes lose {new:.3} of the variance of documents kept out{bundled}",
             Codec::CODE_BYTES
         );

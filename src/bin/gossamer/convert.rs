@@ -56,7 +56,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if options.json {
         output::json(&json!({"file": file, "bytes": size, "precision": precision}))
     } else {
-        println!("{}  {}", file.display(), output::size(size));
+        out!("{}  {}", file.display(), output::size(size));
         Ok(())
     }
 }

@@ -109,23 +109,23 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
             "why": why,
         }))?;
     } else {
-        println!(
+        out!(
             "gossamer {} on {} {}, {}",
             env!("CARGO_PKG_VERSION"),
             std::env::consts::OS,
             std::env::consts::ARCH,
             output::count(cores, "core")
         );
-        println!(
+        out!(
             "{}  {} in {}",
             output::bold("model"),
             pinned.name,
             model::folder().display()
         );
         for name in &missing {
-            println!("  {name} is missing: run `gossamer model fetch`");
+            out!("  {name} is missing: run `gossamer model fetch`");
         }
-        println!(
+        out!(
             "{}  {}",
             output::bold("adapters"),
             if adapters.is_empty() { "none" } else { "" }
@@ -136,12 +136,12 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
             } else {
                 ""
             };
-            println!("  {} ({}{software})", adapter.name, adapter.api);
+            out!("  {} ({}{software})", adapter.name, adapter.api);
         }
-        println!("{}", output::bold("backends"));
+        out!("{}", output::bold("backends"));
         for (choice, trial) in &trials {
             match trial {
-                Ok(trial) => println!(
+                Ok(trial) => out!(
                     "  {}: {}, self-test {:.6}, ready in {:.2} s, a question in {:.1} ms, {:.1} passages per second",
                     trial.backend.kind,
                     trial.backend.name,
@@ -150,10 +150,10 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
                     trial.speed.query_ms,
                     trial.speed.passages_per_second
                 ),
-                Err(failure) => println!("  {choice:?}: {failure}"),
+                Err(failure) => out!("  {choice:?}: {failure}"),
             }
         }
-        println!("{}  {used}: {why}", output::bold("used"));
+        out!("{}  {used}: {why}", output::bold("used"));
     }
     Ok(ExitCode::from(match (works, missing.is_empty()) {
         (true, _) => 0,

@@ -43,13 +43,13 @@ pub fn stats_json(stats: &Stats) -> Value {
 /// Sizes for people.
 pub fn print_stats(stats: &Stats) {
     let b = &stats.bytes;
-    println!(
+    out!(
         "{} in {}, {} of text",
         output::count(stats.chunks, "chunk"),
         output::count(stats.documents, "document"),
         output::size(stats.text_bytes)
     );
-    println!(
+    out!(
         "index {} = {:.1} % of the text, {:.1} B per chunk (codes {}, graph {}, chunks {}, documents {}, manifest {})",
         output::size(b.index()),
         100.0 * stats.share_of_text(),
@@ -60,14 +60,14 @@ pub fn print_stats(stats: &Stats) {
         output::size(b.documents),
         output::size(b.manifest)
     );
-    println!(
+    out!(
         "text {} compressed, total {}; storing the embeddings would have cost {}",
         output::size(b.text),
         output::size(b.total()),
         output::size(stats.chunks as u64 * 384 * 4)
     );
     if stats.removed_chunks > 0 {
-        println!(
+        out!(
             "{} of removed documents still take space: `gossamer compact` gives it back",
             output::count(stats.removed_chunks, "chunk")
         );
@@ -111,7 +111,7 @@ pub async fn remove(
     if place.json {
         output::json(&json!({"removed": removed, "absent": absent}))?;
     } else {
-        println!("{} removed", output::count(removed.len(), "document"));
+        out!("{} removed", output::count(removed.len(), "document"));
         absent
             .iter()
             .for_each(|id| eprintln!("not in the index: {id}"));
@@ -139,22 +139,24 @@ pub async fn verify(place: &Place) -> Result<ExitCode, Failure> {
             "damaged": damaged, "recovered": report.recovered,
         }))?;
     } else {
-        println!(
+        out!(
             "{} blocks, {} checked",
             report.blocks,
             output::size(report.bytes)
         );
         if let Some(why) = &report.recovered {
-            println!("the newest commit is lost ({why}); the one before it is used");
+            out!("the newest commit is lost ({why}); the one before it is used");
         }
         for finding in &report.damaged {
-            println!(
+            out!(
                 "damaged: block {} ({}): {}",
-                finding.block, finding.part, finding.why
+                finding.block,
+                finding.part,
+                finding.why
             );
-            finding.documents.iter().for_each(|id| println!("  {id}"));
+            finding.documents.iter().for_each(|id| out!("  {id}"));
             if finding.unnamed > 0 {
-                println!(
+                out!(
                     "  and {} whose ids are lost",
                     output::count(finding.unnamed, "document")
                 );
@@ -197,7 +199,7 @@ pub async fn export(place: &Place, file: &Path) -> Result<ExitCode, Failure> {
     if place.json {
         output::json(&json!({"file": file, "bytes": bytes}))?;
     } else {
-        println!("{} written, {}", file.display(), output::size(bytes));
+        out!("{} written, {}", file.display(), output::size(bytes));
     }
     Ok(ExitCode::SUCCESS)
 }

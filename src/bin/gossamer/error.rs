@@ -51,6 +51,10 @@ pub enum Failure {
     Output(#[from] io::Error),
     #[error("output: {0}")]
     Json(#[from] serde_json::Error),
+    #[error(
+        "the codec is for embeddings of {codec} values, the model makes {model}: train one for it (gossamer codec train) and give it as --codec"
+    )]
+    CodecDimension { codec: usize, model: usize },
     #[error("{0}: no such file or folder")]
     NoSuchPath(PathBuf),
     #[error("{0}: no questions in it; it takes a JSON array, JSON lines or plain lines")]

@@ -20,8 +20,8 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
         return eval_index::run(options.arguments).await;
     }
     if options.arguments.iter().any(|a| a == "--help" || a == "-h") {
-        println!("usage: gossamer eval {}", eval::USAGE);
-        println!(
+        out!("usage: gossamer eval {}", eval::USAGE);
+        out!(
             "   or: gossamer eval --index PATH --questions FILE [-k 3] [--target-recall 0.95] [--json]"
         );
         return Ok(ExitCode::SUCCESS);
@@ -31,7 +31,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
     if json {
         output::json(&report)?;
     } else {
-        println!("{report}");
+        out!("{report}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -160,7 +160,7 @@ pub async fn run(arguments: Vec<String>) -> Result<ExitCode, Failure> {
     if options.json {
         output::json(&report)?;
     } else {
-        println!(
+        out!(
             "{} questions, {} chunks: recall@{} {:.3} of the exact answers ({} promised)\n\
              {:.1} embeddings recomputed in {:.2} rounds, {:.0} codes read; {:.1} B per chunk, {:.1} % of the text",
             questions.len(),

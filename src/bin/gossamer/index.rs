@@ -21,6 +21,9 @@ pub struct Options {
     index: PathBuf,
     #[command(flatten)]
     selection: Selection,
+    /// Codec of a new index, from `gossamer codec train`; the index carries it along
+    #[arg(long, value_name = "FILE")]
+    codec: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -42,7 +45,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
     }
     let encoder = model::open(options.device.choice()).await?;
     let start = Instant::now();
-    let index = import::open_or_create(&options.index, &encoder).await?;
+    let index = import::open_or_create(&options.index, &encoder, options.codec.as_deref()).await?;
     let before = index.snapshot().chunks();
     // A folder in which no file is met may be a disk that is not there: its documents stay.
     let mut roots: Vec<String> = options.paths.iter().map(|p| import::id(p)).collect();
@@ -70,7 +73,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
     outcome.print();
     let added = stats.chunks.saturating_sub(before);
     if added > 0 {
-        println!(
+        out!(
             "{} embedded in {seconds:.1} s ({:.1} per second) on {}",
             output::count(added, "chunk"),
             added as f64 / seconds,

@@ -4,6 +4,10 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+// First, for its macro.
+#[macro_use]
+mod output;
+
 mod ask;
 mod calibration;
 mod codec;
@@ -19,7 +23,6 @@ mod import;
 mod index;
 mod mcp;
 mod model;
-mod output;
 mod search;
 mod serve;
 mod shell;

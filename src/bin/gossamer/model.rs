@@ -70,7 +70,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
             if json {
                 output::json(&json!({"name": MODEL.name, "folder": folder()}))?;
             } else {
-                println!(
+                out!(
                     "{} is here and verified: {}",
                     MODEL.name,
                     folder().display()
@@ -87,7 +87,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
                 }]))?;
             } else {
                 let state = if here { "here" } else { "not fetched" };
-                println!("{}  {}  {state}", MODEL.name, output::size(bytes));
+                out!("{}  {}  {state}", MODEL.name, output::size(bytes));
             }
         }
         Command::Verify { json } => {
@@ -105,7 +105,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
                     let hash = got
                         .as_ref()
                         .map_or_else(String::new, |got| format!(" (SHA-256 {got})"));
-                    println!("{word:8} {}{hash}", file.name);
+                    out!("{word:8} {}{hash}", file.name);
                 }
                 files.push(json!({"file": file.name, "state": word, "sha256": got}));
             }

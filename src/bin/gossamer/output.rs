@@ -24,6 +24,22 @@ pub fn note(words: fmt::Arguments<'_>) {
     }
 }
 
+/// `println!` for results: ends the process quietly when who reads them has seen enough (`gossamer search ... | head`).
+macro_rules! out {
+    ($($words:tt)*) => { $crate::output::line(format_args!($($words)*)) };
+}
+
+/// What [`out!`] does.
+pub fn line(words: fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(io::stdout().lock(), "{words}") {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        eprintln!("gossamer: output: {error}");
+        std::process::exit(i32::from(crate::error::code::FAILED));
+    }
+}
+
 /// Prints one JSON object and a newline.
 pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     let mut out = io::stdout().lock();

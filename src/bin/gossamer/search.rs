@@ -119,7 +119,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     for (rank, hit) in result.hits.iter().enumerate() {
-        println!(
+        out!(
             "{}. {}  score {:.3}{}",
             asked.offset + rank + 1,
             hits::address(hit),
@@ -131,12 +131,12 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
             }
         );
         for line in hit.text.lines() {
-            println!("   {line}");
+            out!("   {line}");
         }
-        println!();
+        out!("");
     }
     if result.hits.is_empty() {
-        println!(
+        out!(
             "nothing found: {} could be",
             output::count(result.eligible, "passage")
         );

@@ -183,7 +183,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
         folders.watch(folder).map_err(failed)?;
     }
     let encoder = model::open(options.device.choice()).await?;
-    let index = import::open_or_create(&options.index, &encoder).await?;
+    let index = import::open_or_create(&options.index, &encoder, None).await?;
     let mut own = vec![here.join(&options.index)];
     own.extend(std::fs::canonicalize(&options.index));
     let watch = Watch {

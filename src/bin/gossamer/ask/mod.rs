@@ -98,9 +98,9 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("\n");
+    out!("\n");
     for (n, hit) in (1..).zip(&found).filter(|(n, _)| cited.contains(n)) {
-        println!("[{n}] {}", hits::address(hit));
+        out!("[{n}] {}", hits::address(hit));
     }
     if cited.is_empty() {
         output::note(format_args!(

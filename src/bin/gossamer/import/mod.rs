@@ -4,6 +4,7 @@ mod find;
 mod read;
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 
 pub use find::{Filter, Found, Selection, find, id};
 
-use crate::error::Failure;
+use crate::error::{Failure, at};
 use crate::output;
 use read::Reading;
 
@@ -75,7 +76,7 @@ impl Outcome {
         for (file, note) in &self.notes {
             output::note(format_args!("{file}: {note}"));
         }
-        println!(
+        out!(
             "{} new, {} replaced, {} unchanged, {} removed, {} not read, {} passed over",
             self.new,
             self.replaced,
@@ -87,15 +88,40 @@ impl Outcome {
     }
 }
 
-/// Opens the index of a folder, or makes one.
-pub async fn open_or_create(folder: &Path, encoder: &Encoder) -> Result<Index<Files>, Failure> {
-    match Index::open(Files::create(folder)?).await {
+/// Opens the index of a folder, or makes one. With the codec in `file`, if one is given: an index that was made with
+/// another one is refused.
+pub async fn open_or_create(
+    folder: &Path,
+    encoder: &Encoder,
+    file: Option<&Path>,
+) -> Result<Index<Files>, Failure> {
+    let own = match file {
+        Some(file) => Some(Codec::from_bytes(&fs::read(file).map_err(at(file))?)?),
+        None => None,
+    };
+    let store = Files::create(folder)?;
+    let opened = match &own {
+        Some(codec) => Index::open_with(store, codec.clone()).await,
+        None => Index::open(store).await,
+    };
+    match opened {
         Err(Error::NoIndex) => {}
         opened => return Ok(opened?),
     }
+    let codec = match own {
+        Some(codec) => codec,
+        None => Codec::bundled()?,
+    };
+    if codec.dim() != encoder.dim() {
+        // Before anything is made, so that the next try does not meet an index that fits no model.
+        return Err(Failure::CodecDimension {
+            codec: codec.dim(),
+            model: encoder.dim(),
+        });
+    }
     let config = Config {
         model: encoder.id().clone(),
-        codec: Codec::bundled()?,
+        codec,
         keep_text: true,
     };
     Ok(Index::create(Files::create(folder)?, config).await?)
