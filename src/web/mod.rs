@@ -26,6 +26,7 @@ mod remote;
 mod reporting;
 mod search;
 mod shapes;
+mod start;
 mod storage;
 mod tabs;
 mod transfer;
@@ -34,12 +35,6 @@ mod upkeep;
 pub use engine::Engine;
 
 use wasm_bindgen::prelude::wasm_bindgen;
-
-/// Shows panics in the console instead of a bare `unreachable`.
-#[wasm_bindgen(start)]
-pub fn start() {
-    console_error_panic_hook::set_once();
-}
 
 /// The version of the library.
 #[wasm_bindgen]
