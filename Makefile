@@ -14,7 +14,7 @@ WASM_CLIPPY = $(if $(WASM),/usr/bin/clippy-driver,$(shell rustup which clippy-dr
 DENY := CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__
 LINT_NATIVE := $(DENY) RUSTC_WORKSPACE_WRAPPER=$$(rustup which clippy-driver) CARGO_TARGET_DIR=$(NATIVE)
 
-.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web cross fuzz claim bench bench-serve bench-encoder bench-wasm bench-text
+.PHONY: help demo test test-long setup model native web package fmt lint test-native test-mcp test-web test-kernels cross fuzz claim bench bench-serve bench-encoder bench-wasm bench-text
 
 help: ## list the targets
 	@awk -F '## ' '/^[a-z-]+:.*## / {split($$1, t, ":"); printf "%-12s %s\n", t[1], $$2}' $(MAKEFILE_LIST)
@@ -69,8 +69,15 @@ FUZZ_SECONDS ?= 60
 fuzz: ## fuzz every decoder for FUZZ_SECONDS each, two at a time
 	@GOSSAMER_CACHE=$(CACHE) scripts/fuzz.sh $(FUZZ_SECONDS)
 
-test-web: ## the tests in Chromium
+test-web: test-kernels ## the tests in Chromium
 	cd wasm-tests && npm test --silent
+
+test-kernels: ## the encoder's kernels in WebAssembly, in Node, with and without the relaxed instructions
+	cd wasm-tests/kernels && export PATH="$(CACHE)/tools/bin:$$PATH" CARGO_TARGET_DIR=$(CACHE)/kernels \
+		CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner && \
+		relaxed=--experimental-wasm-relaxed-simd && \
+		for args in "" $$(node --v8-options | grep -q -- "  $$relaxed " && echo $$relaxed); do NODE_ARGS=$$args \
+		cargo $(WASM) test --release --lib --target wasm32-unknown-unknown || exit 1; done
 
 CROSS := aarch64-unknown-linux-gnu
 cross: ## build the command for aarch64 Linux; on Debian: apt-get install gcc-aarch64-linux-gnu

@@ -9,7 +9,7 @@ use super::convert::Precision;
 use super::cpu::CpuBert;
 use super::device::{Choice, DeviceInfo};
 use super::gpu::Gpu;
-use super::kernels::{Isa, Layout};
+use super::kernels::{self, Isa};
 use super::selftest;
 use super::tokenizer::{Overflow, Tokenizer};
 use super::weights::Weights;
@@ -235,14 +235,17 @@ impl Encoder {
 /// What computes on the CPU, in words.
 fn cpu_name(isa: Isa, precision: Precision) -> String {
     let set = isa.name();
-    match precision {
-        Precision::F32 => format!("CPU, {set}"),
-        Precision::F16 => format!("CPU, {set}, f16 weights"),
-        Precision::Int8 if Layout::best(isa).is_relaxed() => {
-            format!("CPU, {set} with relaxed dot products, 8-bit weights")
-        }
-        Precision::Int8 => format!("CPU, {set}, 8-bit weights"),
-    }
+    let relaxed = if kernels::is_relaxed() {
+        ", relaxed"
+    } else {
+        ""
+    };
+    let weights = match precision {
+        Precision::F32 => "",
+        Precision::F16 => ", f16 weights",
+        Precision::Int8 => ", 8-bit weights",
+    };
+    format!("CPU, {set}{relaxed}{weights}")
 }
 
 /// The tokenizer, checked against what the model takes.

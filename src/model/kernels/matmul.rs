@@ -6,6 +6,7 @@
 
 use super::math::gelu;
 use super::memory::Buffer;
+use super::relaxed::{COLUMNS, Relaxed};
 use super::simd::{Kernel, Simd};
 use super::{Isa, tiles};
 use std::ops::Range;
@@ -27,6 +28,8 @@ pub struct Matrix {
     bias: Buffer,
     inputs: usize,
     outputs: usize,
+    /// Loops that stand in for those of the instruction set, if the shape suits them.
+    relaxed: Option<Relaxed>,
 }
 
 impl Matrix {
@@ -46,11 +49,13 @@ impl Matrix {
                 *slot = value;
             }
         }
+        let suits = width == COLUMNS && outputs.is_multiple_of(width) && inputs.is_multiple_of(4);
         Self {
             panels: packed,
             bias: padded,
             inputs,
             outputs,
+            relaxed: Relaxed::detect().filter(|_| suits),
         }
     }
 
@@ -98,7 +103,24 @@ impl Kernel for MatMul<'_> {
     fn run<S: Simd>(self, simd: S) {
         let (inputs, columns) = (self.matrix.inputs, self.columns);
         let width = S::VECTORS * S::LANES;
-        let rows = self.input.len() / inputs;
+        let (mut input, mut output) = (self.input, self.output);
+        if let Some(relaxed) = &self.matrix.relaxed
+            && columns == (0..self.matrix.outputs)
+        {
+            let (panels, bias) = (&self.matrix.panels, &self.matrix.bias);
+            let add = self.after == After::Add;
+            let weights = &panels.slice()[..inputs * columns.len()];
+            let done = relaxed.products(input, inputs, weights, bias.slice(), output, add);
+            let ready;
+            (ready, output) = output.split_at_mut(done * columns.len());
+            input = &input[done * inputs..];
+            if self.after == After::Gelu {
+                for v in bytemuck::cast_slice_mut::<f32, S::Lanes>(ready) {
+                    simd.store(v, gelu(simd, simd.load(v)));
+                }
+            }
+        }
+        let rows = input.len() / inputs;
         let weights: &[S::Lanes] = self.matrix.panels.slice();
         let bias: &[S::Lanes] = self.matrix.bias.slice();
         debug_assert!(columns.start.is_multiple_of(width));
@@ -106,7 +128,7 @@ impl Kernel for MatMul<'_> {
         while column < columns.end {
             let panel = column / width;
             let product = Panel {
-                input: self.input,
+                input,
                 input_stride: inputs,
                 rows,
                 inner: inputs,
@@ -118,9 +140,9 @@ impl Kernel for MatMul<'_> {
                 after: self.after,
             };
             match S::VECTORS {
-                1 => product.run::<S, 1>(simd, self.output),
-                2 => product.run::<S, 2>(simd, self.output),
-                _ => product.run::<S, 3>(simd, self.output),
+                1 => product.run::<S, 1>(simd, output),
+                2 => product.run::<S, 2>(simd, output),
+                _ => product.run::<S, 3>(simd, output),
             }
             column += width;
         }

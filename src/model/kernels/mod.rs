@@ -45,5 +45,10 @@ pub use memory::Buffer;
 pub use norm::LayerNorm;
 pub use quantised::{Layout, Quantise, QuantisedMatMul, QuantisedMatrix, QuantisedRows};
 
+/// Whether WebAssembly's relaxed instructions are used.
+pub fn is_relaxed() -> bool {
+    relaxed::Relaxed::detect().is_some()
+}
+
 #[cfg(test)]
 mod tests;

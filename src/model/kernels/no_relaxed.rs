@@ -1,6 +1,7 @@
 //! In place of `relaxed.rs` where there is no browser.
 
 pub const ROWS: usize = 4;
+pub const COLUMNS: usize = 8;
 pub const GROUP: usize = 4;
 
 /// There is none.
@@ -12,7 +13,19 @@ impl Relaxed {
         None
     }
 
-    pub fn offset(&self) -> i32 {
+    pub fn offset(&self) -> Option<i32> {
+        match *self {}
+    }
+
+    pub fn products(
+        &self,
+        _: &[f32],
+        _: usize,
+        _: &[f32],
+        _: &[f32],
+        _: &mut [f32],
+        _: bool,
+    ) -> usize {
         match *self {}
     }
 

@@ -46,10 +46,13 @@ pub struct Layout {
 impl Layout {
     /// The fastest for this machine.
     pub fn best(isa: Isa) -> Self {
-        let relaxed = Relaxed::detect();
-        let (group, offset) = match &relaxed {
-            Some(relaxed) => (relaxed::GROUP, relaxed.offset()),
-            None => isa.run(Grouping),
+        let exact = Relaxed::detect().and_then(|r| Some((r.offset()?, r)));
+        let (group, offset, relaxed) = match exact {
+            Some((offset, relaxed)) => (relaxed::GROUP, offset, Some(relaxed)),
+            None => {
+                let (group, offset) = isa.run(Grouping);
+                (group, offset, None)
+            }
         };
         Self {
             width: isa.panel_width(),
@@ -57,11 +60,6 @@ impl Layout {
             offset,
             relaxed,
         }
-    }
-
-    /// Whether a browser's relaxed dot product is used.
-    pub fn is_relaxed(&self) -> bool {
-        self.relaxed.is_some()
     }
 }
 
@@ -236,7 +234,7 @@ impl Kernel for Quantise<'_> {
                 fine[row.len()..].fill(offset as u8);
             }
         }
-        if layout.is_relaxed() {
+        if layout.relaxed.is_some() {
             let from: &[u32] = &self.rows.groups.slice()[..count * groups];
             let blocks = count.div_ceil(relaxed::ROWS);
             let to = self

@@ -4,6 +4,10 @@
 use super::simd::{Kernel, Simd};
 use super::*;
 
+// In WebAssembly they run in `wasm-tests/kernels`.
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 /// Reproducible values between -1 and 1.
 struct Random(u64);
 
@@ -48,12 +52,13 @@ fn assert_near(got: &[f32], want: &[f64], tolerance: f64, what: &str) {
 }
 
 /// Shapes with every remainder of rows, inputs and outputs: `(rows, inputs, outputs)`.
-const SHAPES: [(usize, usize, usize); 7] = [
+const SHAPES: [(usize, usize, usize); 8] = [
     (1, 1, 1),
     (2, 7, 5),
     (3, 64, 48),
     (5, 33, 100),
     (8, 16, 96),
+    (11, 36, 40),
     (13, 130, 31),
     (23, 9, 192),
 ];
