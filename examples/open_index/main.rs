@@ -1,6 +1,7 @@
 //! How long an index takes to open, to import with and without durability, and to scan, at a given number of
 //! chunks: `cargo run --release --no-default-features --example open_index -- 20000`. Vectors are synthetic. With
-//! a file name after the number the index is exported there, for `benches/wasm/storage.mjs`.
+//! a file name after the number the index is exported there, for `benches/wasm/storage.mjs`. Opening and scanning
+//! are told in the processor's time (Linux), too, so that other programs do not count.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -56,7 +57,18 @@ impl Chunker for Lines {
     }
 }
 
-async fn import<S: Store>(store: S, chunks: usize) -> Result<f64, Box<dyn std::error::Error>> {
+/// Milliseconds that this thread has run.
+fn ran() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = stat.split(' ').next().and_then(|n| n.parse::<f64>().ok());
+    nanoseconds.unwrap_or(f64::NAN) / 1e6
+}
+
+/// Seconds by the clock, and those that the thread ran.
+async fn import<S: Store>(
+    store: S,
+    chunks: usize,
+) -> Result<(f64, f64), Box<dyn std::error::Error>> {
     let embedder = Synthetic(ModelId {
         name: "synthetic".into(),
         sha256: [0; 32],
@@ -66,7 +78,7 @@ async fn import<S: Store>(store: S, chunks: usize) -> Result<f64, Box<dyn std::e
         codec: Codec::bundled()?,
         keep_text: true,
     };
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), ran());
     let index = Index::create(store, config).await?;
     let mut writer = index.writer(WriterOptions::default()).await?;
     for i in 0..chunks.div_ceil(40) {
@@ -81,7 +93,7 @@ async fn import<S: Store>(store: S, chunks: usize) -> Result<f64, Box<dyn std::e
         writer.add(&embedder, &Lines, document).await?;
     }
     writer.commit(&embedder).await?;
-    Ok(start.elapsed().as_secs_f64())
+    Ok((start.elapsed().as_secs_f64(), (ran() - before) / 1e3))
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -90,9 +102,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     pollster::block_on(async {
         let memory = import(Memory::new(), chunks).await?;
         let files = import(Files::create(&folder)?, chunks).await?;
-        let start = Instant::now();
-        let index = Index::open(Files::open(&folder)?).await?;
-        let opened = start.elapsed().as_secs_f64();
+        let mut opened: Vec<(f64, f64)> = Vec::new();
+        let index = loop {
+            let (start, before) = (Instant::now(), ran());
+            let index = Index::open(Files::open(&folder)?).await?;
+            opened.push((ran() - before, 1e3 * start.elapsed().as_secs_f64()));
+            if opened.len() == 9 {
+                break index;
+            }
+        };
+        opened.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (opened, opened_wall) = opened[4];
         if let Some(file) = std::env::args().nth(2) {
             let mut bytes = Vec::new();
             let snapshot = index.snapshot();
@@ -109,15 +129,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             limit: 0,
             ..SearchOptions::default()
         };
-        let start = Instant::now();
+        let before = ran();
         let found = index.search(&embedder, "a question", &options).await?;
         println!(
-            "{chunks} chunks: imported at {:.0} chunks/s in memory, {:.0} into flushed files; opened in {:.1} ms; {} codes read in {:.1} ms",
-            chunks as f64 / memory,
-            chunks as f64 / files,
-            1e3 * opened,
+            "{chunks} chunks: imported at {:.0} chunks/s in memory ({:.0} of the processor's), {:.0} ({:.0}) into files; opened in {opened:.2} ms ({opened_wall:.2} by the clock); {} codes read in {:.1} ms",
+            chunks as f64 / memory.0,
+            chunks as f64 / memory.1,
+            chunks as f64 / files.0,
+            chunks as f64 / files.1,
             found.stats.codes_read,
-            1e3 * start.elapsed().as_secs_f64()
+            ran() - before
         );
         Ok::<_, Box<dyn std::error::Error>>(())
     })?;
