@@ -351,9 +351,12 @@ fn counted_words_follow_removals_and_commits() {
         let words = Words::new();
         let first = index.search(&words, "error", &keyword(9)).await.unwrap();
         assert_eq!(first.hits.len(), 2);
+        // The first question reads the text for its own words, the second for all: then they are in memory.
         assert!(first.stats.text_read > 0);
-        let again = index.search(&words, "error", &keyword(9)).await.unwrap();
-        assert_eq!((again.hits, again.stats.text_read), (first.hits, 0));
+        for read in [first.stats.text_read, 0] {
+            let again = index.search(&words, "error", &keyword(9)).await.unwrap();
+            assert_eq!((&again.hits, again.stats.text_read), (&first.hits, read));
+        }
         let mut writer = index.writer(WriterOptions::default()).await.unwrap();
         writer.remove("pump");
         let new = words::document("new", "another error of another kind");

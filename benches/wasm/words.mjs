@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { gunzipSync } from "node:zlib";
 
-const { Words, heap } = createRequire(import.meta.url)("./pkg/gossamer_wasm_bench.js");
+const { Indexed, Words, heap } = createRequire(import.meta.url)("./pkg/gossamer_wasm_bench.js");
 const [passagesFile, queriesFile, megabytes = "10"] = process.argv.slice(2);
 const lines = (text) => text.split("\n").filter(Boolean).map((line) => JSON.parse(line).text);
 const passages = lines(gunzipSync(await readFile(passagesFile)).toString());
@@ -34,4 +34,16 @@ let memory = 0;
 show("count all words", p50([0, 0, 0].map(() => timed(() => { memory = words.remember(); }))));
 console.log(`kept in memory: ${(memory / 1e6).toFixed(1)} MB, ${((100 * memory) / (size * 1e6)).toFixed(0)} % of the text`);
 show("ask", p50(questions.map((question) => timed(() => words.ask(question)))));
+words.free();
+
+// The same through an index, as an application asks: blocks are read and checked, hits are read and marked.
+const indexed = new Indexed(text);
+const [first, second, later] = [[], [], []];
+for (const [i, question] of questions.slice(0, 11).entries()) {
+  indexed.forget();
+  for (const times of [first, second, later]) times.push(timed(() => indexed.ask(questions[(i + 7 * times.length) % 100])));
+}
+show("index, first question", p50(first));
+show("index, second question", p50(second));
+show("index, later questions", p50(later));
 console.log(`memory of the module: ${heap().buffer.byteLength >> 20} MiB`);

@@ -232,15 +232,7 @@ pub(crate) fn inflate(stored: &[u8], len: usize) -> Result<Vec<u8>, Error> {
     if len > stored.len().saturating_mul(DEFLATE_MOST) {
         return Err(Error::Damaged("a length that no deflated data has"));
     }
-    // Into a buffer of the right size: one that grows is held twice while it is copied.
-    let mut raw = vec![0; len];
-    let once = std::iter::once(stored);
-    let found = miniz_oxide::inflate::decompress_slice_iter_to_slice(&mut raw, once, false, true)
-        .map_err(|_| Error::Damaged("deflated data"))?;
-    if found != len {
-        return Err(Error::Damaged("deflated data of another length"));
-    }
-    Ok(raw)
+    super::inflate::inflate(stored, len).map_err(|_| Error::Damaged("deflated data"))
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use std::ops::Range;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::spans::{in_word, spans};
+
 /// What a word is, for those who count, rank or look for phrases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -28,67 +30,26 @@ const LONGEST: usize = 64;
 
 /// Calls `each` with every word: folded, its kind, and its place in bytes.
 pub fn words(text: &str, mut each: impl FnMut(&str, Kind, Range<usize>)) {
-    let bytes = text.as_bytes();
     let mut folded = String::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let first = bytes[at];
-        if !first.is_ascii_alphanumeric() {
-            if first < 0x80 {
-                at += 1;
-                continue;
-            }
-            let Some(c) = text[at..].chars().next() else {
-                return;
-            };
-            if !in_word(c) {
-                at += c.len_utf8();
-                continue;
-            }
-        }
-        let start = at;
-        while bytes.get(at).is_some_and(u8::is_ascii_alphanumeric) {
-            at += 1;
-        }
-        let goes_on = |b: &u8| *b >= 0x80 || joins(char::from(*b));
-        let end = match bytes.get(at).is_some_and(goes_on) {
-            true => span(text, at),
-            false => at,
-        };
-        if end == at {
+    spans(text, |place, plain| {
+        if plain {
             folded.clear();
-            folded.push_str(&text[start..at]);
+            folded.push_str(&text[place.clone()]);
             folded.make_ascii_lowercase();
-            each(&folded, Kind::Part, start..at);
+            each(&folded, Kind::Part, place);
         } else {
-            at = end;
-            Compound::of(&text[start..end], start).emit(&mut each);
+            compound(text, place, &mut each);
         }
-    }
+    });
 }
 
-/// Where the span of words and joiners that holds `at` ends.
-fn span(text: &str, mut at: usize) -> usize {
-    loop {
-        let mut rest = text[at..].chars();
-        let Some(c) = rest.next() else { return at };
-        if in_word(c) || joins(c) && rest.next().is_some_and(in_word) {
-            at += c.len_utf8();
-        } else {
-            return at;
-        }
-    }
-}
-
-fn in_word(c: char) -> bool {
-    c.is_alphanumeric() || !c.is_ascii() && is_combining_mark(c)
-}
-
-fn joins(c: char) -> bool {
-    matches!(
-        c,
-        '.' | '-' | '/' | ':' | '_' | ',' | '+' | '@' | '\'' | '\u{2019}' | '\u{2010}' | '\u{2011}'
-    )
+/// Calls `each` with the words of a span.
+pub(crate) fn compound(
+    text: &str,
+    place: Range<usize>,
+    each: &mut impl FnMut(&str, Kind, Range<usize>),
+) {
+    Compound::of(&text[place.clone()], place.start).emit(each);
 }
 
 /// Whether words of this script are written without spaces (Han, kana, Hangul, Thai, Lao, Khmer, Burmese).

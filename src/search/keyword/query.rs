@@ -20,14 +20,33 @@ pub struct Keywords {
     plain: String,
 }
 
-/// First two bytes of a stem; the second is 0 if there is none. A word and its stem have them in common, or the
-/// stem is a single letter: so most words need not be stemmed to see that they were not asked for.
-pub(crate) type Start = [u8; 2];
+/// The first bytes of a stem, which are those of every word of that stem: all but the last of up to three letters,
+/// for endings change (`flies` and `fly` have `fli`), and three of longer ones. Most words need not be stemmed to see
+/// that they were not asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    pub bytes: [u8; 3],
+    pub len: usize,
+}
 
-/// The start of a folded word or stem.
-pub(crate) fn start(word: &str) -> Start {
-    let bytes = word.as_bytes();
-    [0, 1].map(|at| bytes.get(at).copied().unwrap_or(0))
+impl Start {
+    fn of(word: &str) -> Self {
+        let stem = stem(word);
+        let len = match stem.len() {
+            0 | 1 => 1,
+            2 | 3 => 2,
+            _ => 3,
+        };
+        Self {
+            bytes: start(stem.as_bytes()),
+            len,
+        }
+    }
+}
+
+/// The first bytes of a folded word, zeros beyond its end.
+pub(crate) fn start(word: &[u8]) -> [u8; 3] {
+    [0, 1, 2].map(|at| word.get(at).copied().unwrap_or(0))
 }
 
 /// Words in sequence.
@@ -91,25 +110,27 @@ impl Keywords {
         found.excluded_phrases.retain(|p| !p.words.is_empty());
         found.plain = found.plain.trim().to_owned();
         let (mut strong, mut weak) = (Vec::new(), Vec::new());
-        let starts = &mut found.starts;
         words(&found.plain, |word, kind, _| {
-            starts.push(start(&stem(word)));
             let list = if STOP.binary_search(&word).is_ok() {
                 &mut weak
             } else {
                 &mut strong
             };
-            let term = term(word);
-            if kind != Kind::Single && !list.contains(&term) {
-                list.push(term);
+            let asked = (term(word), Start::of(word));
+            if kind != Kind::Single && !list.contains(&asked) {
+                list.push(asked);
             }
         });
-        found.terms = if strong.is_empty() { weak } else { strong };
+        let asked = if strong.is_empty() { weak } else { strong };
+        for (term, start) in asked {
+            found.terms.push(term);
+            found.starts.push(start);
+        }
         found
     }
 
     fn phrase(&mut self, text: &str) -> Phrase {
-        words(text, |word, _, _| self.starts.push(start(&stem(word))));
+        words(text, |word, _, _| self.starts.push(Start::of(word)));
         Phrase::of(text)
     }
 
