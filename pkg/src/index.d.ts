@@ -321,7 +321,7 @@ export interface SearchResult<M extends Metadata = Metadata> {
   hits: Hit<M>[];
   /** Passages that could be found at all: those that pass the filter. */
   eligible?: number;
-  /** How many hits fewer than asked for, and not because there are no more. */
+  /** How many hits fewer than asked for: so many more there are not. */
   shortfall?: number;
   /** What the deadline or the limit left out: passages not embedded, bytes of text not read, the question itself. */
   leftOut?: { passages: number; text: number; question: boolean };
