@@ -1,11 +1,13 @@
 // The package's API, in Node, from dist/ as it is packed: what each verb promises, and what it says when it cannot.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
+import { pathToFileURL } from "node:url";
 
 import { root } from "../harness.mjs";
 import { mapStorage } from "../packaging/storage.mjs";
@@ -243,8 +245,26 @@ test("wrong arguments are refused before anything starts, each by name", async (
   await index.close();
 });
 
+test("the module is taken as bytes, compiled, and by URL, on this thread and in a worker", async () => {
+  const file = path.join(root, "pkg/dist/slim/gossamer.wasm");
+  const bytes = new Uint8Array(await readFile(file));
+  for (const wasm of [bytes, bytes.buffer, await WebAssembly.compile(bytes), pathToFileURL(file), pathToFileURL(file).href]) {
+    const index = await fresh({ wasm, worker: true });
+    await index.add(notes[0]);
+    assert.equal((await index.search("bees", { k: 1 })).hits[0].document, "bees");
+    await index.close();
+  }
+  // In a process of its own, for a thread starts WebAssembly once: what is no module is refused.
+  const script = `import { Index } from ${JSON.stringify(path.join(root, "pkg/dist/slim/node.js"))};
+    import { words } from ${JSON.stringify(path.join(root, "wasm-tests/packaging/words.mjs"))};
+    const options = { name: "x", storage: "memory", embedder: words, worker: false };
+    const code = await Index.open({ ...options, wasm: new Uint8Array(8) }).catch(({ code }) => code);
+    const index = await Index.open({ ...options, wasm: new URL(${JSON.stringify(pathToFileURL(file).href)}) });
+    console.log(code, index.info.worker);`;
+  assert.equal(execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", timeout: 60_000 }).trim(), "unsupported false");
+});
+
 test("an index that is not closed does not keep the process alive", async () => {
-  const { execFileSync } = await import("node:child_process");
   const script = `import { Index } from ${JSON.stringify(path.join(root, "pkg/dist/slim/node.js"))};
     import { words } from ${JSON.stringify(path.join(root, "wasm-tests/packaging/words.mjs"))};
     const index = await Index.open({ name: "loose", storage: "memory", embedder: words });
