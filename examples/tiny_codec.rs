@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         pooling: None,
         prompts: None,
         weights: &weights,
+        sha256: None,
     };
     let encoder = pollster::block_on(Encoder::open(files, Choice::Cpu))?;
     let mut names: Vec<_> = fs::read_dir("samples/documents")?

@@ -68,7 +68,7 @@ def make_weights(rng, vocab_size):
     return {k: v.astype(np.float32) for k, v in w.items()}
 
 
-def forward(w, ids, cls=False):
+def forward(w, ids, cls=False, layers=LAYERS, heads=HEADS):
     """One text at a time, float64: no batches, no padding, no mask."""
     w = {k: v.astype(np.float64) for k, v in w.items()}
     erf = np.vectorize(math.erf)
@@ -80,13 +80,14 @@ def forward(w, ids, cls=False):
     x = w[e + "word_embeddings.weight"][ids] + w[e + "position_embeddings.weight"][:len(ids)] \
         + w[e + "token_type_embeddings.weight"][0]
     x = norm(x, e + "LayerNorm")
-    for i in range(LAYERS):
+    hidden = x.shape[1]
+    for i in range(layers):
         p = f"encoder.layer.{i}."
-        def split(part): return linear(x, p + "attention.self." + part).reshape(len(ids), HEADS, -1).transpose(1, 0, 2)
+        def split(part): return linear(x, p + "attention.self." + part).reshape(len(ids), heads, -1).transpose(1, 0, 2)
         q, k, v = split("query"), split("key"), split("value")
-        s = q @ k.transpose(0, 2, 1) / math.sqrt(HIDDEN / HEADS)
+        s = q @ k.transpose(0, 2, 1) / math.sqrt(hidden / heads)
         s = np.exp(s - s.max(-1, keepdims=True)); s /= s.sum(-1, keepdims=True)
-        c = (s @ v).transpose(1, 0, 2).reshape(len(ids), HIDDEN)
+        c = (s @ v).transpose(1, 0, 2).reshape(len(ids), hidden)
         x = norm(linear(c, p + "attention.output.dense") + x, p + "attention.output.LayerNorm")
         u = linear(x, p + "intermediate.dense")
         u = u * 0.5 * (1 + erf(u / math.sqrt(2)))

@@ -134,6 +134,41 @@ fn a_gpu_that_is_lost_costs_no_query() {
 }
 
 #[test]
+fn a_measured_gpu_shares_the_work_with_the_cpu_and_answers_the_same() {
+    let mut encoder = common::open_tiny(Choice::Any);
+    assert_eq!(encoder.info().kind, "gpu", "{:?}", encoder.rejected());
+    assert!(encoder.calibration().is_none());
+    let texts = ["the moon and the tide"; 16];
+    let before = pollster::block_on(encoder.embed(Role::Passage, &texts)).unwrap();
+    let start = std::time::Instant::now();
+    pollster::block_on(encoder.calibrate(|| start.elapsed().as_secs_f64() * 1e3)).unwrap();
+    let measured = encoder.calibration().unwrap().clone();
+    for timing in [measured.cpu, measured.gpu] {
+        assert!(timing.one > 0.0 && timing.sixteen > 0.0 && timing.sixteen.is_finite());
+    }
+    // Whatever was measured: one text on the one, sixteen on the other.
+    for (one, sixteen) in [(1.0, 1e9), (1e9, 1.0)] {
+        let mut forced = measured.clone();
+        (forced.cpu.one, forced.cpu.sixteen) = (one, sixteen);
+        (forced.gpu.one, forced.gpu.sixteen) = (sixteen, one);
+        assert!(encoder.set_calibration(forced));
+        assert_eq!(
+            encoder.info().kind,
+            if one < sixteen { "gpu" } else { "cpu" }
+        );
+        for count in [1, 16] {
+            let after = pollster::block_on(encoder.embed(Role::Passage, &texts[..count])).unwrap();
+            for (a, b) in before.values.iter().zip(&after.values) {
+                assert!((a - b).abs() < 1e-5);
+            }
+        }
+    }
+    let mut other = measured;
+    other.adapter = "another".into();
+    assert!(!encoder.set_calibration(other));
+}
+
+#[test]
 fn a_text_longer_than_the_model_is_refused_and_not_cut() {
     let encoder = open_encoder(Choice::Cpu);
     let long = "one ".repeat(255);

@@ -1,6 +1,6 @@
 // The worker: owns the engine (WebAssembly), so that the page never waits for it.
 
-import init, { Engine } from "./pkg/gossamer.js";
+import init, { Engine, version } from "./pkg/gossamer.js";
 import { metadataOf, sectionsOf } from "./js/hit.js";
 import * as models from "./js/model.js";
 import { tellOfRequests } from "./js/requests.js";
@@ -77,7 +77,9 @@ const methods = {
     const loadMs = performance.now() - started;
     progress({ phase: "starting" });
     await breathe();
-    const info = await opened().load(model, backend);
+    const calibration = await models.measured(modelBase, version());
+    const info = await opened().load({ ...model, calibration }, backend);
+    if (info.calibration && !calibration) await models.keepMeasured(modelBase, version(), info.calibration);
     if (info.backend.kind === "gpu") info.backend.name = (await adapterName()) ?? info.backend.name;
     return { ...info, loadMs, startMs: performance.now() - started - loadMs };
   },
@@ -216,6 +218,7 @@ async function modelFiles(progress) {
     sentence: files["sentence_bert_config.json"],
     codec: files["codec.gsc"],
     weights: files["model.safetensors"],
+    sha256: manifest.files.find(({ name }) => name === "model.safetensors")?.sha256,
   };
 }
 

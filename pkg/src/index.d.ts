@@ -351,6 +351,11 @@ export interface Info {
   readonly selfTest?: number;
   /** Why better devices were passed over, and why there is no worker where one was wanted. */
   readonly rejected: string[];
+  /**
+   * Milliseconds on GPU and CPU, where both work: for each number of texts the faster one is used. Measured when a
+   * GPU is first used, and kept beside the model.
+   */
+  readonly calibration?: { adapter: string; cpu: { one: number; sixteen: number }; gpu: { one: number; sixteen: number } };
   /** `best-effort`: the browser may clear it when the disk is full. `remote`: it was opened by URL. */
   readonly persistence: "durable" | "best-effort" | "memory" | "remote";
   /** Whether the work is done in a worker. */

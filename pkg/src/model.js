@@ -61,6 +61,28 @@ export async function load(source, platform, signal, onProgress) {
   return loaded;
 }
 
+/** What was measured of GPU and CPU earlier, by this version of the engine. */
+export async function measured(source, version, platform) {
+  const kept = source.base && (await (await openCache(platform, false))?.get(measuredKey(source, version)));
+  return kept && fromJson(kept);
+}
+
+/** Keeps it. */
+export async function keepMeasured(source, version, platform, calibration) {
+  if (!source.base) return;
+  await keep(await openCache(platform, true), measuredKey(source, version), new TextEncoder().encode(JSON.stringify(calibration)));
+}
+
+const measuredKey = (source, version) => new URL(`calibration.json?version=${version}`, source.base).href;
+
+function fromJson(bytes) {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
 async function fetchManifest(url, cache, platform) {
   let text = await get(url, { cache: "no-cache" }, platform).then((r) => (r.ok ? r.text() : undefined), () => undefined);
   if (text === undefined) {

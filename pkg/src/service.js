@@ -37,6 +37,8 @@ class Service {
   #reading = new Set();
   #closing = new AbortController();
   #hostError;
+  #facts;
+  #lost;
 
   constructor(platform) {
     this.#platform = platform;
@@ -63,6 +65,7 @@ class Service {
     } else {
       facts = await this.#load(model, backend, signal, emit);
     }
+    this.#facts = facts;
     this.#engine.onChange((_, error) => (error ? this.host.notify("storage", { message: error.message }) : this.#changed(true)));
     signal.throwIfAborted();
     return { ...facts, exists: this.#engine.exists };
@@ -81,6 +84,7 @@ class Service {
     const gpu = Boolean(globalThis.navigator?.gpu);
     if (backend === "webgpu" && !gpu) throw new SearchError("unsupported", "There is no WebGPU here.");
     const choice = !gpu ? "cpu" : backend === "webgpu" ? "gpu" : backend;
+    const calibration = await models.measured(source, wasm.version(), this.#platform);
     const facts = await this.#engine.load({
       name: source.name,
       config: files["config.json"],
@@ -88,7 +92,11 @@ class Service {
       sentence: files["sentence_bert_config.json"],
       codec: files["codec.gsc"],
       weights: files["model.safetensors"],
+      // Files from elsewhere were checked; what the application gave is hashed by the engine.
+      sha256: source.given ? undefined : source.files.find(({ name }) => name === "model.safetensors")?.sha256,
+      calibration,
     }, choice);
+    if (facts.calibration && !calibration) await models.keepMeasured(source, wasm.version(), this.#platform, facts.calibration);
     if (!gpu && backend === "auto") facts.rejected.push("there is no WebGPU here");
     if (facts.backend.kind === "gpu") facts.backend.name = (await adapterName()) ?? facts.backend.name;
     return facts;
@@ -212,7 +220,9 @@ class Service {
     const done = Promise.resolve().then(work);
     this.#reading.add(done);
     try {
-      return await done;
+      const result = await done;
+      this.#tellOfLoss();
+      return result;
     } catch (thrown) {
       const error = asSearchError(thrown);
       // Whether the application's own function may succeed later, only the application knows.
@@ -225,6 +235,13 @@ class Service {
     } finally {
       this.#reading.delete(done);
     }
+  }
+
+  /** Tells once that the GPU was lost: nothing failed, for the CPU took over, but all is slower from here on. */
+  #tellOfLoss() {
+    if (this.#lost || this.#facts?.backend.kind !== "gpu" || !this.#engine) return;
+    this.#lost = this.#engine.info().lost;
+    if (this.#lost) this.host.notify("devicelost", { message: this.#lost });
   }
 
   /** Reads, and is done when the signal aborts: what the engine still embeds, it does for nobody. */

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use half::f16;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors, serialize};
+use safetensors::{Dtype, serialize};
 use sha2::{Digest, Sha256};
 
 use super::Error;
@@ -43,23 +43,18 @@ pub fn convert(weights: &[u8], precision: Precision) -> Result<Vec<u8>, Error> {
     if precision == Precision::F32 {
         return Err(Error::Unsupported("conversion is to f16 or int8".into()));
     }
-    if Weights::parse(weights)?.source().is_some() {
+    let file = Weights::parse(&weights)?;
+    if file.source().is_some() {
         return Err(Error::Unsupported(
             "these weights are converted already: start from the original".into(),
         ));
     }
-    let file = SafeTensors::deserialize(weights).map_err(|e| Error::Damaged {
-        file: "model.safetensors".into(),
-        why: e.to_string(),
-    })?;
     let mut tensors = Vec::new();
-    for (name, view) in file.tensors() {
-        let float = matches!(view.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16);
-        if !float || name.contains("pooler.") {
+    for (name, shape) in file.of_floats() {
+        if name.contains("pooler.") {
             continue;
         }
-        let values = Weights::floats(&name, &view)?;
-        let shape = view.shape().to_vec();
+        let values = file.floats(&name)?;
         if precision == Precision::F16 {
             tensors.push(halves(name, shape, &values)?);
         } else if let [rows, width] = shape[..] {

@@ -8,6 +8,8 @@ pub enum Choice {
     /// A real GPU if there is one and it passes the self-test, otherwise the CPU.
     #[default]
     Auto,
+    /// The same, but a GPU that is emulated on the CPU counts as one: to measure and to test.
+    Any,
     /// The CPU, whatever else there is.
     Cpu,
     /// A GPU through wgpu, software adapters included; fail if there is none.

@@ -2,15 +2,16 @@
 
 use std::sync::OnceLock;
 
-use sha2::{Digest, Sha256};
-
+use super::calibration::{Calibration, MANY, Timing};
 use super::config::{BertConfig, Pooling, Prompts, SentenceConfig};
 use super::convert::Precision;
 use super::cpu::CpuBert;
 use super::device::{Choice, DeviceInfo};
 use super::gpu::Gpu;
 use super::kernels::{self, Isa};
+use super::recent::Recent;
 use super::selftest;
+use super::source::{Source, sha256};
 use super::tokenizer::{Overflow, Tokenizer};
 use super::weights::Weights;
 use super::{Embedder, Embeddings, Error, ModelId, Role};
@@ -30,9 +31,14 @@ pub struct ModelFiles<'a> {
     pub pooling: Option<&'a [u8]>,
     /// `config_sentence_transformers.json`, if the model has one: what goes before questions and passages.
     pub prompts: Option<&'a [u8]>,
-    /// `model.safetensors`.
-    pub weights: &'a [u8],
+    /// `model.safetensors`: bytes, or an open file, which is then read tensor by tensor.
+    pub weights: &'a dyn Source,
+    /// SHA-256 of the weights if it is known; computed otherwise.
+    pub sha256: Option<[u8; 32]>,
 }
+
+/// Tokens of passages that are remembered: 4 MiB, some 7,000 passages of 150.
+const RECENT_TOKENS: usize = 1 << 20;
 
 /// BERT on a GPU if one was opened, otherwise on the CPU, which also takes over if the GPU is lost.
 pub struct Encoder {
@@ -43,6 +49,10 @@ pub struct Encoder {
     gpu: Option<Gpu>,
     /// Why the GPU is no longer used.
     lost: OnceLock<String>,
+    /// Which of both is faster, if that was measured; without it the GPU does everything.
+    calibration: Option<Calibration>,
+    /// Tokens of passages.
+    recent: Recent,
     dim: usize,
     precision: Precision,
     cpu_info: DeviceInfo,
@@ -70,15 +80,18 @@ impl Encoder {
             id: ModelId {
                 name: files.name.into(),
                 // Converted weights are the same model.
-                sha256: weights
-                    .source()
-                    .unwrap_or_else(|| Sha256::digest(files.weights).into()),
+                sha256: match weights.source().or(files.sha256) {
+                    Some(known) => known,
+                    None => sha256(files.weights)?,
+                },
             },
             tokenizer,
             prompts,
             cpu: CpuBert::load(&config, pooling, &weights, isa)?,
             gpu: None,
             lost: OnceLock::new(),
+            calibration: None,
+            recent: Recent::new(RECENT_TOKENS),
             dim: config.hidden_size,
             precision: weights.precision(),
             cpu_info: DeviceInfo {
@@ -93,7 +106,7 @@ impl Encoder {
         if choice != Choice::Cpu {
             match encoder.try_gpu(&config, pooling, &weights, choice).await {
                 Ok(()) => return Ok(encoder),
-                Err(e @ Error::Device { .. }) if choice == Choice::Auto => {
+                Err(e @ Error::Device { .. }) if choice != Choice::Gpu => {
                     encoder.gpu = None;
                     encoder.rejected.push(e.to_string());
                 }
@@ -134,9 +147,74 @@ impl Encoder {
         self.gpu.as_ref().filter(|_| self.lost.get().is_none())
     }
 
-    /// What it runs on now.
+    /// The GPU, if it is the one for so many texts.
+    fn gpu_for(&self, texts: usize) -> Option<&Gpu> {
+        let measured = self.calibration.as_ref();
+        self.gpu()
+            .filter(|_| measured.is_none_or(|c| c.gpu_is_faster(texts)))
+    }
+
+    /// What passages run on now; a single question may run on the CPU beside a GPU, see [`Encoder::calibration`].
     pub fn info(&self) -> &DeviceInfo {
-        self.gpu().map_or(&self.cpu_info, Gpu::info)
+        self.gpu_for(MANY).map_or(&self.cpu_info, Gpu::info)
+    }
+
+    /// Times the GPU, if one is in use, against the CPU, and from here on uses for each number of texts the faster.
+    /// `now` gives milliseconds. Cost: three batches of 1 and of 16 on each; seconds on a slow device.
+    ///
+    /// # Errors
+    /// Only those of the CPU: a GPU that fails is lost, as ever, and nothing is measured.
+    pub async fn calibrate(&mut self, now: impl Fn() -> f64) -> Result<(), Error> {
+        self.calibration = None;
+        let Some(adapter) = self.gpu().map(|gpu| gpu.info().name.clone()) else {
+            return Ok(());
+        };
+        let question = self
+            .tokenizer
+            .encode(&selftest::SENTENCES[1..2], Overflow::Truncate)?;
+        let length = self.tokenizer.max_tokens().min(128);
+        let passage: Vec<u32> = question[0].iter().copied().cycle().take(length).collect();
+        let passages = vec![passage; MANY];
+        let mut times = [[f64::INFINITY; 2]; 2];
+        for (size, tokens) in [&question, &passages].into_iter().enumerate() {
+            for round in 0..3 {
+                let start = now();
+                self.on_cpu(tokens);
+                let between = now();
+                let done = match self.gpu() {
+                    Some(gpu) => gpu.embed(tokens).await,
+                    None => return Ok(()),
+                };
+                if let Err(e) = done {
+                    let _ = self.lost.set(e.to_string());
+                    return Ok(());
+                }
+                // The first of a shape may be compiled for.
+                if round > 0 {
+                    times[0][size] = times[0][size].min(between - start);
+                    times[1][size] = times[1][size].min(now() - between);
+                }
+            }
+        }
+        let [cpu, gpu] = times.map(|[one, sixteen]| Timing { one, sixteen });
+        self.set_calibration(Calibration { adapter, cpu, gpu });
+        Ok(())
+    }
+
+    /// Uses what [`Encoder::calibrate`] found earlier; whether it was measured on the GPU that is in use.
+    pub fn set_calibration(&mut self, calibration: Calibration) -> bool {
+        let same = self
+            .gpu()
+            .is_some_and(|gpu| gpu.info().name == calibration.adapter);
+        if same {
+            self.calibration = Some(calibration);
+        }
+        same
+    }
+
+    /// What decides between GPU and CPU, if both work and were measured.
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.gpu().and(self.calibration.as_ref())
     }
 
     /// Why the GPU that was opened is no longer used: it failed in the middle of something, and the CPU took over.
@@ -190,7 +268,7 @@ impl Encoder {
                 limit,
             });
         }
-        let from_gpu = match self.gpu() {
+        let from_gpu = match self.gpu_for(tokens.len()) {
             Some(gpu) => match gpu.embed(tokens).await.and_then(|v| self.finite(v)) {
                 Ok(values) => Some(values),
                 Err(e) => {
@@ -293,13 +371,21 @@ impl Embedder for Encoder {
             Role::Query => &self.prompts.query,
             Role::Passage => &self.prompts.passage,
         };
-        if !prompt.is_empty() {
-            let texts: Vec<String> = texts.iter().map(|text| format!("{prompt}{text}")).collect();
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let tokens = self.tokenizer.encode(&texts, Overflow::Refuse)?;
-            return self.embed_tokens(&tokens).await;
-        }
-        self.embed_tokens(&self.tokenizer.encode(texts, Overflow::Refuse)?)
-            .await
+        let prompted: Vec<String>;
+        let with: Vec<&str>;
+        let texts = if prompt.is_empty() {
+            texts
+        } else {
+            prompted = texts.iter().map(|text| format!("{prompt}{text}")).collect();
+            with = prompted.iter().map(String::as_str).collect();
+            &with
+        };
+        let encode = |texts: &[&str]| self.tokenizer.encode(texts, Overflow::Refuse);
+        // Questions seldom come twice.
+        let tokens = match role {
+            Role::Query => encode(texts)?,
+            Role::Passage => self.recent.tokens(texts, encode)?,
+        };
+        self.embed_tokens(&tokens).await
     }
 }

@@ -3,6 +3,7 @@
 
 mod error;
 
+pub mod calibration;
 #[cfg(feature = "encoder")]
 pub mod config;
 #[cfg(feature = "encoder")]
@@ -22,11 +23,15 @@ mod gpu;
 mod kernels;
 pub mod pinned;
 #[cfg(feature = "encoder")]
+mod recent;
+#[cfg(feature = "encoder")]
 pub mod selftest;
+#[cfg(feature = "encoder")]
+pub mod source;
 #[cfg(feature = "encoder")]
 pub mod tokenizer;
 #[cfg(feature = "encoder")]
-mod weights;
+pub(crate) mod weights;
 
 #[cfg(feature = "encoder")]
 pub use encoder::{Encoder, ModelFiles};

@@ -5,6 +5,7 @@ use std::ops::Range;
 use tokenizers::{Tokenizer as HfTokenizer, TruncationDirection};
 
 use super::Error;
+use super::cpu::threads;
 
 /// A tokenizer that neither pads nor truncates on its own: packaged files ask for both, with lengths that
 /// do not fit the model.
@@ -73,36 +74,37 @@ impl Tokenizer {
         self.inner.get_vocab_size(true)
     }
 
-    /// Ids of each text with the special tokens, unpadded.
+    /// Ids of each text with the special tokens, unpadded, on all cores.
     pub fn encode(&self, texts: &[&str], overflow: Overflow) -> Result<Vec<Vec<u32>>, Error> {
-        texts
-            .iter()
-            .enumerate()
-            .map(|(index, text)| {
-                let mut encoding = self
-                    .inner
-                    .encode(*text, true)
-                    .map_err(|e| Error::Embedder(format!("tokenizer: {e}")))?;
-                let tokens = encoding.len();
-                if tokens <= self.max_tokens {
-                    return Ok(encoding.get_ids().to_vec());
-                }
-                match overflow {
-                    Overflow::Refuse => Err(Error::TooLong {
-                        index,
-                        tokens,
-                        limit: self.max_tokens,
-                    }),
-                    Overflow::Truncate => {
-                        let last = encoding.get_ids()[tokens - 1];
-                        encoding.truncate(self.max_tokens - 1, 0, TruncationDirection::Right);
-                        let mut ids = encoding.get_ids().to_vec();
-                        ids.push(last);
-                        Ok(ids)
-                    }
-                }
-            })
+        let all: Vec<usize> = (0..texts.len()).collect();
+        threads::map(&all, || (), |(), &i| self.encode_one(i, texts[i], overflow))
+            .into_iter()
             .collect()
+    }
+
+    fn encode_one(&self, index: usize, text: &str, overflow: Overflow) -> Result<Vec<u32>, Error> {
+        let mut encoding = self
+            .inner
+            .encode(text, true)
+            .map_err(|e| Error::Embedder(format!("tokenizer: {e}")))?;
+        let tokens = encoding.len();
+        if tokens <= self.max_tokens {
+            return Ok(encoding.get_ids().to_vec());
+        }
+        match overflow {
+            Overflow::Refuse => Err(Error::TooLong {
+                index,
+                tokens,
+                limit: self.max_tokens,
+            }),
+            Overflow::Truncate => {
+                let last = encoding.get_ids()[tokens - 1];
+                encoding.truncate(self.max_tokens - 1, 0, TruncationDirection::Right);
+                let mut ids = encoding.get_ids().to_vec();
+                ids.push(last);
+                Ok(ids)
+            }
+        }
     }
 
     /// Byte ranges of the tokens of `text`, without special tokens, in order.

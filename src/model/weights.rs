@@ -1,20 +1,30 @@
 //! Weights: `model.safetensors` in f32, f16, bf16 or 8 bits, tensor by tensor.
 //!
-//! A converted file (see [`super::convert`]) names the original in its metadata. A matrix of 8 bits is stored as I8 with one f32 scale per row beside it, under the same name with `.scale`
-//! appended.
+//! A converted file (see [`super::convert`]) names the original in its metadata. A matrix of 8 bits is stored as I8 with
+//! one f32 scale per row beside it, under the same name with `.scale` appended.
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use bytemuck::Pod;
+use half::{bf16, f16};
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::Error;
 use super::config::BertConfig;
 use super::convert::Precision;
+use super::source::Source;
 
 /// Metadata key of a converted file: SHA-256 of the original in hexadecimal.
 pub(super) const SOURCE: &str = "gossamer.source.sha256";
 
-/// A parsed weights file; tensors are converted one at a time, so that at most one copy is in flight.
+/// Longest header that is read: MiniLM's has 10 kB.
+const MOST_HEADER: u64 = 16 << 20;
+
+/// A weights file whose header was read; tensors are read one at a time, when they are asked for.
 pub struct Weights<'a> {
-    file: SafeTensors<'a>,
+    file: &'a dyn Source,
+    header: Metadata,
+    /// Where the tensors begin.
+    start: u64,
     prefix: &'static str,
     source: Option<[u8; 32]>,
 }
@@ -47,14 +57,25 @@ impl Stored {
 
 impl<'a> Weights<'a> {
     /// Reads the header and checks that every tensor lies inside the file.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(e.to_string()))?;
+    pub fn parse(file: &'a dyn Source) -> Result<Self, Error> {
+        let mut length = [0; 8];
+        file.read(0, &mut length).map_err(damaged)?;
+        let length = u64::from_le_bytes(length);
+        if length > MOST_HEADER || length > file.size().saturating_sub(8) {
+            return Err(damaged(format!(
+                "its header is said to have {length} bytes"
+            )));
+        }
+        let mut head = vec![0; length as usize];
+        file.read(8, &mut head).map_err(damaged)?;
+        let header: Metadata = serde_json::from_slice(&head).map_err(|e| damaged(e.to_string()))?;
+        let start = 8 + length;
+        if start + covered(&header)? != file.size() {
+            return Err(damaged("its size is not what its header says".into()));
+        }
         // Exports differ only in whether the encoder is nested under "bert.".
-        let nested = file
-            .tensor("bert.embeddings.word_embeddings.weight")
-            .is_ok();
-        let prefix = if nested { "bert." } else { "" };
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(e.to_string()))?;
+        let nested = header.info("bert.embeddings.word_embeddings.weight");
+        let prefix = if nested.is_some() { "bert." } else { "" };
         let source = match header.metadata().as_ref().and_then(|m| m.get(SOURCE)) {
             Some(text) => {
                 Some(unhex(text).ok_or_else(|| damaged(format!("{SOURCE} is {text:?}")))?)
@@ -63,6 +84,8 @@ impl<'a> Weights<'a> {
         };
         Ok(Self {
             file,
+            header,
+            start,
             prefix,
             source,
         })
@@ -76,29 +99,50 @@ impl<'a> Weights<'a> {
     /// The precision of the matrices.
     pub fn precision(&self) -> Precision {
         let name = format!("{}embeddings.word_embeddings.weight", self.prefix);
-        match self.file.tensor(&name).map(|t| t.dtype()) {
-            Ok(Dtype::F16) => Precision::F16,
-            Ok(Dtype::I8) => Precision::Int8,
+        match self.header.info(&name).map(|t| t.dtype) {
+            Some(Dtype::F16) => Precision::F16,
+            Some(Dtype::I8) => Precision::Int8,
             _ => Precision::F32,
         }
     }
 
-    /// A tensor of floats as f32.
-    pub(super) fn floats(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, Error> {
-        Ok(Self::float(name, view)?.into_f32())
+    /// Names of all tensors of floats, with their shapes.
+    pub(super) fn of_floats(&self) -> Vec<(String, Vec<usize>)> {
+        let mut all: Vec<(String, Vec<usize>)> = self
+            .header
+            .tensors()
+            .into_iter()
+            .filter(|(_, t)| matches!(t.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16))
+            .map(|(name, t)| (name, t.shape.clone()))
+            .collect();
+        all.sort();
+        all
     }
 
-    fn float(name: &str, view: &TensorView<'_>) -> Result<Stored, Error> {
-        let data = view.data();
-        let pairs = data.chunks_exact(2).map(|b| [b[0], b[1]]);
-        Ok(match view.dtype() {
-            Dtype::F32 => Stored::F32(f32s(data)),
-            Dtype::F16 => Stored::F16(pairs.map(half::f16::from_le_bytes).collect()),
-            Dtype::BF16 => Stored::F32(
-                pairs
-                    .map(|b| half::bf16::from_le_bytes(b).to_f32())
-                    .collect(),
-            ),
+    /// A tensor of floats by its whole name, as f32.
+    pub(super) fn floats(&self, name: &str) -> Result<Vec<f32>, Error> {
+        let info = self.header.info(name);
+        let info = info.ok_or_else(|| damaged(format!("{name} is not there")))?;
+        Ok(self.float(name, info)?.into_f32())
+    }
+
+    fn float(&self, name: &str, info: &TensorInfo) -> Result<Stored, Error> {
+        Ok(match info.dtype {
+            Dtype::F32 => {
+                Stored::F32(self.read(info, |v: f32| f32::from_bits(u32::from_le(v.to_bits())))?)
+            }
+            Dtype::F16 => {
+                Stored::F16(self.read(info, |v: f16| f16::from_bits(u16::from_le(v.to_bits())))?)
+            }
+            Dtype::BF16 => {
+                let narrow = self.read(info, |v: u16| u16::from_le(v))?;
+                Stored::F32(
+                    narrow
+                        .iter()
+                        .map(|&v| bf16::from_bits(v).to_f32())
+                        .collect(),
+                )
+            }
             other => {
                 return Err(Error::Unsupported(format!(
                     "{name} is stored as {other:?}; f32, f16, bf16 and 8 bits are implemented"
@@ -107,19 +151,30 @@ impl<'a> Weights<'a> {
         })
     }
 
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<TensorView<'a>, Error> {
+    /// The values of a tensor, read to where they stay; the file is little-endian.
+    fn read<T: Pod>(&self, info: &TensorInfo, native: impl Fn(T) -> T) -> Result<Vec<T>, Error> {
+        let (from, to) = info.data_offsets;
+        let mut values = vec![T::zeroed(); (to - from) / size_of::<T>()];
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut values);
+        let at = self.start + from as u64;
+        self.file.read(at, bytes).map_err(damaged)?;
+        for value in &mut values {
+            *value = native(*value);
+        }
+        Ok(values)
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<&TensorInfo, Error> {
         let name = format!("{}{name}", self.prefix);
-        let view = self
-            .file
-            .tensor(&name)
-            .map_err(|e| damaged(format!("{name}: {e}")))?;
-        if view.shape() != shape {
+        let info = self.header.info(&name);
+        let info = info.ok_or_else(|| damaged(format!("{name} is not there")))?;
+        if info.shape != shape {
             return Err(damaged(format!(
                 "{name} has shape {:?}, config.json asks for {shape:?}",
-                view.shape()
+                info.shape
             )));
         }
-        Ok(view)
+        Ok(info)
     }
 
     /// Values of a tensor as f32, with its shape checked; of 8 bits, multiplied by their scales.
@@ -145,17 +200,17 @@ impl<'a> Weights<'a> {
 
     /// A tensor as it is stored, with its shape checked; no value of it is infinite or not a number.
     pub fn stored(&self, name: &str, shape: &[usize]) -> Result<Stored, Error> {
-        let view = self.tensor(name, shape)?;
-        let stored = if view.dtype() == Dtype::I8 {
+        let info = self.tensor(name, shape)?;
+        let stored = if info.dtype == Dtype::I8 {
             let rows = shape.first().copied().unwrap_or(0);
             let scales = self.tensor(&format!("{name}.scale"), &[rows])?;
-            if scales.dtype() != Dtype::F32 {
+            if scales.dtype != Dtype::F32 {
                 return Err(damaged(format!("{name}.scale is not f32")));
             }
-            let values = view.data().iter().map(|&b| b as i8).collect();
-            Stored::I8(values, f32s(scales.data()))
+            let scales = self.float(name, scales)?.into_f32();
+            Stored::I8(self.read(info, |v: i8| v)?, scales)
         } else {
-            Self::float(name, &view)?
+            self.float(name, info)?
         };
         let finite = match &stored {
             Stored::F32(values) | Stored::I8(_, values) => values.iter().all(|v| v.is_finite()),
@@ -168,12 +223,30 @@ impl<'a> Weights<'a> {
     }
 }
 
+/// Bytes of all tensors, which lie one after the other and have the sizes that their shapes ask for.
+fn covered(header: &Metadata) -> Result<u64, Error> {
+    let mut tensors: Vec<(String, &TensorInfo)> = header.tensors().into_iter().collect();
+    tensors.sort_by_key(|(_, info)| info.data_offsets);
+    let mut end = 0;
+    for (name, info) in tensors {
+        let (from, to) = info.data_offsets;
+        let values = info.shape.iter().try_fold(1usize, |n, &s| n.checked_mul(s));
+        let bits = values.and_then(|n| n.checked_mul(info.dtype.bitsize()));
+        if from != end || to < from || bits != (to - from).checked_mul(8) {
+            return Err(damaged(format!("{name} does not lie where it should")));
+        }
+        end = to;
+    }
+    Ok(end as u64)
+}
+
 /// Bytes in hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn unhex(text: &str) -> Option<[u8; 32]> {
+/// 32 bytes from 64 hexadecimal digits.
+pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
         return None;
@@ -184,13 +257,6 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-fn f32s(bytes: &[u8]) -> Vec<f32> {
-    bytes
-        .chunks_exact(4)
-        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-        .collect()
-}
-
 fn damaged(why: String) -> Error {
     Error::Damaged {
         file: "model.safetensors".into(),
@@ -199,15 +265,39 @@ fn damaged(why: String) -> Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_torn_file_is_refused() {
+    fn a_file_is_read_where_it_lies_and_a_torn_one_is_refused() {
+        let header = br#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+        let mut file = (header.len() as u64).to_le_bytes().to_vec();
+        file.extend(header);
+        file.extend([1f32, 2.0].iter().flat_map(|v| v.to_le_bytes()));
+        let read = |file: &Vec<u8>| Weights::parse(file).and_then(|w| w.values("a", &[2]));
+        assert_eq!(read(&file).unwrap(), [1.0, 2.0]);
+        for cut in 0..file.len() {
+            let torn = file[..cut].to_vec();
+            assert!(matches!(read(&torn), Err(Error::Damaged { .. })), "{cut}");
+        }
+        for (from, to) in [("[2]", "[3]"), ("[0,8]", "[4,8]"), ("[0,8]", "[8,0]")] {
+            let text = String::from_utf8(header.to_vec())
+                .unwrap()
+                .replace(from, to);
+            let mut bad = (text.len() as u64).to_le_bytes().to_vec();
+            bad.extend(text.bytes());
+            bad.extend([0; 8]);
+            assert!(matches!(read(&bad), Err(Error::Damaged { .. })), "{to}");
+        }
+
         assert!(matches!(
-            Weights::parse(b"\x08\0\0\0\0\0\0\0{}"),
+            Weights::parse(&b"\x08\0\0\0\0\0\0\0{}".to_vec()),
             Err(Error::Damaged { .. })
         ));
-        assert!(matches!(Weights::parse(b""), Err(Error::Damaged { .. })));
+        assert!(matches!(
+            Weights::parse(&Vec::new()),
+            Err(Error::Damaged { .. })
+        ));
     }
 }

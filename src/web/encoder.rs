@@ -10,9 +10,13 @@ use super::Engine;
 use super::error::{Misuse, thrown};
 use super::fields::field;
 use super::model::Model;
+use super::search::now;
 use super::shapes::BackendOut;
+use crate::model::calibration::Calibration;
 use crate::model::device::Choice;
+use crate::model::source::Source;
 use crate::model::tokenizer::Overflow;
+use crate::model::weights::unhex;
 use crate::model::{Encoder, ModelFiles};
 use crate::text::{Chunker, TokenChunker};
 
@@ -47,6 +51,14 @@ impl Inside {
         self.0.rejected()
     }
 
+    pub(super) fn lost(&self) -> Option<&str> {
+        self.0.lost()
+    }
+
+    pub(super) fn calibration(&self) -> Option<&Calibration> {
+        self.0.calibration()
+    }
+
     pub(super) fn slice(&self) -> usize {
         if self.0.info().kind == "gpu" {
             GPU_SLICE
@@ -65,10 +77,16 @@ impl Inside {
 impl Engine {
     /// Loads the model, tests its device, and makes the index if there is none. `model` has `name` and, as
     /// `Uint8Array`s, `config`, `tokenizer`, `weights`, optionally `sentence`, `pooling`, `prompts` and `codec`;
-    /// `backend` is `"auto"`, `"cpu"` or `"gpu"`. Resolves with the same as `info()`.
+    /// `backend` is `"auto"`, `"any"` (the same, with emulated GPUs), `"cpu"` or `"gpu"`. Resolves with the same as
+    /// `info()`.
+    ///
+    /// The weights stay where they are and are taken tensor by tensor. `model.sha256` says their hash in hexadecimal, for
+    /// whoever has checked it. `model.calibration` is that of an earlier `info()`: where a GPU was chosen from two that
+    /// work, it is timed against the CPU once, which takes a second or more.
     pub async fn load(&self, model: JsValue, backend: String) -> Result<JsValue, JsValue> {
         let choice = match backend.as_str() {
             "auto" => Choice::Auto,
+            "any" => Choice::Any,
             "cpu" => Choice::Cpu,
             "gpu" => Choice::Gpu,
             other => return Err(thrown(Misuse::Argument(format!("backend {other:?}")))),
@@ -77,7 +95,12 @@ impl Engine {
         let (config, tokenizer) = (bytes(&model, "config")?, bytes(&model, "tokenizer")?);
         let (sentence, codec) = (optional(&model, "sentence")?, optional(&model, "codec")?);
         let (pooling, prompts) = (optional(&model, "pooling")?, optional(&model, "prompts")?);
-        let weights = bytes(&model, "weights")?;
+        let weights = Borrowed(required(&model, "weights")?);
+        let sha256 = field(&model, "sha256")?.as_string();
+        let sha256 = match sha256.map(|hex| unhex(&hex)) {
+            Some(None) => return Err(thrown(Misuse::Argument("model.sha256".into()))),
+            known => known.flatten(),
+        };
         let files = ModelFiles {
             name: &name,
             config: &config,
@@ -86,9 +109,16 @@ impl Engine {
             pooling: pooling.as_deref(),
             prompts: prompts.as_deref(),
             weights: &weights,
+            sha256,
         };
-        let encoder = Encoder::open(files, choice).await.map_err(thrown)?;
-        drop(weights);
+        let mut encoder = Encoder::open(files, choice).await.map_err(thrown)?;
+        if matches!(choice, Choice::Auto | Choice::Any) && encoder.info().kind == "gpu" {
+            let known = field(&model, "calibration")?;
+            let known = serde_wasm_bindgen::from_value::<Calibration>(known).ok();
+            if !known.is_some_and(|known| encoder.set_calibration(known)) {
+                encoder.calibrate(now).await.map_err(thrown)?;
+            }
+        }
         self.take(Model::Inside(Inside(Box::new(encoder))), codec.as_deref())
             .await?;
         self.info()
@@ -111,10 +141,37 @@ impl Engine {
     }
 }
 
+/// Bytes that JavaScript keeps: only parts of them are copied into this module's memory, which never shrinks.
+struct Borrowed(Uint8Array);
+
+impl Source for Borrowed {
+    fn size(&self) -> u64 {
+        u64::from(self.0.length())
+    }
+
+    fn read(&self, at: u64, to: &mut [u8]) -> Result<(), String> {
+        let end = at + to.len() as u64;
+        if end > self.size() {
+            return Err("the file ends early".into());
+        }
+        self.0.subarray(at as u32, end as u32).copy_to(to);
+        Ok(())
+    }
+}
+
+/// A `Uint8Array` field that must be there.
+fn required(object: &JsValue, name: &str) -> Result<Uint8Array, JsValue> {
+    let wrong = |_| {
+        thrown(Misuse::Argument(format!(
+            "model.{name} is not a Uint8Array"
+        )))
+    };
+    field(object, name)?.dyn_into::<Uint8Array>().map_err(wrong)
+}
+
 /// The bytes of a `Uint8Array` field that must be there.
 fn bytes(object: &JsValue, name: &str) -> Result<Vec<u8>, JsValue> {
-    let wrong = || Misuse::Argument(format!("model.{name} is not a Uint8Array"));
-    optional(object, name)?.ok_or_else(|| thrown(wrong()))
+    Ok(required(object, name)?.to_vec())
 }
 
 /// The bytes of a `Uint8Array` field, if there is one.

@@ -77,6 +77,8 @@ impl Engine {
             backend: model.backend(),
             self_test: model.self_test(),
             rejected: model.rejected(),
+            lost: model.lost(),
+            calibration: model.calibration(),
             model: &model.id().name,
             embedded_passages: self.embedded_passages.get(),
             embedded_to_add: self.embedded_to_add.get(),

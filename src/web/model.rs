@@ -8,6 +8,7 @@ use super::encoder::Inside;
 use super::no_encoder::Inside;
 use super::own::OwnEmbedder;
 use super::shapes::BackendOut;
+use crate::model::calibration::Calibration;
 use crate::model::{Embedder, Embeddings, Error, ModelId, Role};
 use crate::text::{Chunker, TokenChunker};
 
@@ -47,6 +48,22 @@ impl Model {
         match self {
             Self::Inside(inside) => inside.rejected(),
             Self::Own(_) => &[],
+        }
+    }
+
+    /// Why a GPU that was in use no longer is.
+    pub(super) fn lost(&self) -> Option<&str> {
+        match self {
+            Self::Inside(inside) => inside.lost(),
+            Self::Own(_) => None,
+        }
+    }
+
+    /// What decides between GPU and CPU.
+    pub(super) fn calibration(&self) -> Option<&Calibration> {
+        match self {
+            Self::Inside(inside) => inside.calibration(),
+            Self::Own(_) => None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::own::OwnEmbedder;
 use super::shapes::BackendOut;
+use crate::model::calibration::Calibration;
 
 /// There is none.
 pub(super) enum Inside {}
@@ -22,6 +23,14 @@ impl Inside {
     }
 
     pub(super) fn rejected(&self) -> &[String] {
+        match *self {}
+    }
+
+    pub(super) fn lost(&self) -> Option<&str> {
+        match *self {}
+    }
+
+    pub(super) fn calibration(&self) -> Option<&Calibration> {
         match *self {}
     }
 

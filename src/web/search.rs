@@ -282,7 +282,7 @@ fn clock() -> Arc<dyn Clock> {
 }
 
 /// Milliseconds since the worker began where there is such a clock, otherwise since 1970.
-fn now() -> f64 {
+pub(super) fn now() -> f64 {
     js_sys::global()
         .dyn_into::<web_sys::WorkerGlobalScope>()
         .ok()

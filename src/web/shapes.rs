@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
 use super::error::{Misuse, thrown};
+use crate::model::calibration::Calibration;
 
 /// A document as the page gives it.
 #[derive(Debug, Deserialize)]
@@ -95,6 +96,12 @@ pub(super) struct InfoOut<'a> {
     pub self_test: Option<f32>,
     /// Why better devices were passed over.
     pub rejected: &'a [String],
+    /// Why a GPU that was in use no longer is: the CPU took over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<&'a str>,
+    /// Milliseconds on GPU and CPU, where both work: the faster one is used for each number of texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<&'a Calibration>,
     pub model: &'a str,
     /// Texts embedded as passages by this engine so far, re-ranking included.
     pub embedded_passages: usize,

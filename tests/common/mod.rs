@@ -93,7 +93,8 @@ pub fn open_weights(weights: &[u8], choice: Choice) -> Result<Encoder, Error> {
             sentence: Some(&read("sentence_bert_config.json")),
             pooling: None,
             prompts: None,
-            weights,
+            weights: &weights,
+            sha256: None,
         },
         choice,
     ))
@@ -115,6 +116,7 @@ fn open(name: &str, folder: &Path, choice: Choice, extra: Option<(Vec<u8>, Vec<u
             pooling: extra.as_ref().map(|e| &e.0[..]),
             prompts: extra.as_ref().map(|e| &e.1[..]),
             weights: &weights,
+            sha256: None,
         },
         choice,
     ))

@@ -81,11 +81,14 @@ function cost({ chunks, documents, textBytes, bytes }) {
 
 function runs({ info, role }) {
   if (!info) return section("Where it runs", element("p", { text: "The language model is not loaded yet." }));
-  const { backend, selfTest, rejected, embeddedPassages, model } = info;
+  const { backend, selfTest, rejected, lost, calibration, embeddedPassages, model } = info;
+  const each = ({ one, sixteen }) => `${Math.round(one)} ms for a question, ${Math.round(sixteen)} ms for 16 passages`;
   return section("Where it runs", lines(
     ["Processor", `${backend.kind === "gpu" ? `GPU: ${backend.name}` : backend.name}${backend.software ? " (emulated)" : ""}`],
     ["Self-test", `passed: lowest cosine to the reference vectors ${selfTest.toFixed(6)}`],
     ...rejected.map((why) => ["Not used", why]),
+    ...(lost ? [["No longer used", lost]] : []),
+    ...(calibration ? [["GPU", each(calibration.gpu)], ["CPU", each(calibration.cpu)]] : []),
     ["Model", model],
     ["Passages embedded", `${format.count(embeddedPassages)} since the page was opened`],
     ["This tab", role === "writer" ? "adds and searches" : "searches; another tab adds"],

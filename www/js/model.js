@@ -12,5 +12,18 @@ export function load(_, described, onProgress) {
   return models.load(described, {}, never, (progress) => onProgress({ ...progress, cached: described.cached }));
 }
 
+/** What was measured of GPU and CPU on an earlier visit, by this version of the engine. */
+export async function measured(base, version) {
+  const kept = await (await openCache())?.match(measuredKey(base, version));
+  return kept?.json().catch(() => undefined);
+}
+
+/** Keeps it. */
+export async function keepMeasured(base, version, calibration) {
+  await keep(await openCache(), measuredKey(base, version), new Response(JSON.stringify(calibration)));
+}
+
+const measuredKey = (base, version) => new URL(`calibration.json?version=${version}`, base);
+
 /** Removes every stored part. */
 export const forget = () => models.forget();

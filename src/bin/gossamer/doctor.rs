@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use gossamer::model::calibration::Calibration;
 use gossamer::model::device::{Choice, DeviceInfo, gpu};
 use gossamer::model::pinned::PinnedModel;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::calibration::Calibration;
+use crate::calibration::{self, Remembered};
 use crate::error::{Failure, code};
 use crate::speed::Speed;
 use crate::{model, output};
@@ -33,17 +34,26 @@ struct Trial {
     self_test: f32,
     #[serde(flatten)]
     speed: Speed,
+    /// Of a GPU: how it compares to the CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibration: Option<Calibration>,
 }
 
 async fn trial(choice: Choice) -> Result<Trial, Failure> {
     let start = Instant::now();
-    let encoder = model::open_exactly(choice).await?;
-    Ok(Trial {
+    let mut encoder = model::open_exactly(choice).await?;
+    let mut trial = Trial {
         backend: encoder.info().clone(),
         open_seconds: start.elapsed().as_secs_f64(),
         self_test: encoder.self_test(),
         speed: Speed::of(&encoder).await?,
-    })
+        calibration: None,
+    };
+    if choice == Choice::Gpu {
+        calibration::measure(&mut encoder).await?;
+        trial.calibration = encoder.calibration().cloned();
+    }
+    Ok(trial)
 }
 
 pub async fn run(options: Options) -> Result<ExitCode, Failure> {
@@ -75,22 +85,25 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
             ("cpu", "the adapter is emulated on the CPU itself".into())
         }
         (None, Some(_)) => ("gpu", "the CPU backend failed: see above".into()),
-        (Some(cpu), Some(gpu)) => {
-            let calibration = Calibration::new(pinned, &gpu.backend, cpu.speed, gpu.speed);
-            calibration.remember()?;
-            let used = if calibration.faster() == Choice::Gpu {
-                "gpu"
-            } else {
-                "cpu"
-            };
-            (
-                used,
-                format!(
-                    "the faster one; remembered in {}",
-                    Calibration::file().display()
-                ),
-            )
-        }
+        (Some(_), Some(gpu)) => match &gpu.calibration {
+            Some(measured) => {
+                Remembered::new(pinned, &gpu.backend, measured.clone()).remember()?;
+                let name = |texts| match measured.gpu_is_faster(texts) {
+                    true => "gpu",
+                    false => "cpu",
+                };
+                let (one, many) = (name(1), name(16));
+                let file = Remembered::file();
+                (
+                    many,
+                    format!(
+                        "the faster one for 16 passages; for one question: {one}; remembered in {}",
+                        file.display()
+                    ),
+                )
+            }
+            None => ("cpu", "the GPU was lost while it was measured".into()),
+        },
     };
     let works = cpu.is_some() || gpu.is_some();
     if options.json {

@@ -58,6 +58,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
     };
     import::mirror(&index, &encoder, scope, &mut outcome).await?;
     let seconds = start.elapsed().as_secs_f64();
+    model::note_loss(&encoder);
     let stats = index.snapshot().stats();
     let partly = !outcome.unreadable.is_empty();
     let code = ExitCode::from(if partly { code::PARTLY } else { 0 });
@@ -66,6 +67,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
         let mut report = outcome.json();
         report["seconds"] = json!(seconds);
         report["backend"] = json!(encoder.info());
+        report["lost"] = json!(encoder.lost());
         report["stats"] = stats_json(&stats);
         output::json(&report)?;
         return Ok(code);

@@ -11,11 +11,10 @@ use gossamer::model::pinned::{ALL_MINILM_L6_V2, PinnedModel};
 use gossamer::model::{Encoder, Error, ModelFiles};
 use serde_json::json;
 
-use crate::calibration::Calibration;
+use crate::calibration::{self, Remembered};
 use crate::convert;
 use crate::error::{Failure, at};
 use crate::output;
-use crate::speed::Speed;
 
 /// The one model so far.
 pub const MODEL: &PinnedModel = &ALL_MINILM_L6_V2;
@@ -128,8 +127,8 @@ pub fn missing() -> Vec<&'static str> {
         .collect()
 }
 
-/// Opens the model on the device asked for. `Auto` takes the faster one of CPU and a real GPU: as remembered, or
-/// measured now and remembered.
+/// Opens the model on the device asked for. `Auto` takes for each number of texts the faster one of CPU and a real
+/// GPU: as remembered, or measured now and remembered.
 pub async fn open(choice: Choice) -> Result<Encoder, Failure> {
     if choice != Choice::Auto {
         return open_exactly(choice).await;
@@ -138,35 +137,34 @@ pub async fn open(choice: Choice) -> Result<Encoder, Failure> {
     let Some(adapter) = adapters.iter().find(|a| !a.software) else {
         return open_exactly(Choice::Cpu).await;
     };
-    if let Some(known) = Calibration::remembered(MODEL, adapter) {
-        match open_exactly(known.faster()).await {
-            // It worked when it was measured; something changed.
-            Err(Failure::Model(e @ Error::Device { .. })) if known.faster() == Choice::Gpu => {
-                output::note(format_args!("{e}; using the CPU"));
-                return open_exactly(Choice::Cpu).await;
-            }
-            opened => return opened,
-        }
+    let mut encoder = open_exactly(Choice::Auto).await?;
+    for why in encoder.rejected() {
+        output::note(format_args!("{why}; using the CPU"));
     }
-    let gpu = match open_exactly(Choice::Gpu).await {
-        Err(Failure::Model(e @ Error::Device { .. })) => {
-            output::note(format_args!("{e}; using the CPU"));
-            return open_exactly(Choice::Cpu).await;
-        }
-        opened => opened?,
-    };
+    if encoder.info().kind != "gpu" {
+        return Ok(encoder);
+    }
+    if let Some(known) = Remembered::find(MODEL, adapter)
+        && encoder.set_calibration(known)
+    {
+        return Ok(encoder);
+    }
     output::note(format_args!(
         "measuring {} against the CPU, once",
         adapter.name
     ));
-    let cpu = open_exactly(Choice::Cpu).await?;
-    let (of_cpu, of_gpu) = (Speed::of(&cpu).await?, Speed::of(&gpu).await?);
-    let calibration = Calibration::new(MODEL, adapter, of_cpu, of_gpu);
-    calibration.remember()?;
-    Ok(match calibration.faster() {
-        Choice::Cpu => cpu,
-        _ => gpu,
-    })
+    calibration::measure(&mut encoder).await?;
+    if let Some(measured) = encoder.calibration() {
+        Remembered::new(MODEL, adapter, measured.clone()).remember()?;
+    }
+    Ok(encoder)
+}
+
+/// Says that a GPU was lost and the CPU took over.
+pub fn note_loss(encoder: &Encoder) {
+    if let Some(why) = encoder.lost() {
+        output::note(format_args!("the GPU was lost ({why}); the CPU went on"));
+    }
 }
 
 /// Opens the model on one device, or fails.
@@ -179,10 +177,16 @@ pub async fn open_exactly(choice: Choice) -> Result<Encoder, Failure> {
         fs::read(&path).map_err(at(path))
     };
     let (config, tokenizer) = (read("config.json")?, read("tokenizer.json")?);
-    let (sentence, weights) = (
-        read("sentence_bert_config.json")?,
-        read(&convert::weights_file())?,
-    );
+    let sentence = read("sentence_bert_config.json")?;
+    // Not read whole: what is made of it is as large.
+    let path = folder().join(convert::weights_file());
+    let weights = match fs::File::open(&path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Failure::Model(Error::Missing(convert::weights_file())));
+        }
+        Err(e) => return Err(at(path)(e)),
+    };
     let encoder = Encoder::open(
         ModelFiles {
             name: MODEL.name,
@@ -192,6 +196,7 @@ pub async fn open_exactly(choice: Choice) -> Result<Encoder, Failure> {
             pooling: None,
             prompts: None,
             weights: &weights,
+            sha256: None,
         },
         choice,
     )

@@ -108,6 +108,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
         let start = Instant::now();
         let result = index.search(&encoder, question, &asked).await?;
         let ms = start.elapsed().as_secs_f64() * 1e3;
+        model::note_loss(&encoder);
         (result, ms, Some(encoder.info().clone()))
     };
     if options.json {

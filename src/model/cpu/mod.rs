@@ -10,7 +10,7 @@ mod units;
 
 #[cfg_attr(target_family = "wasm", path = "one_thread.rs")]
 #[cfg_attr(not(target_family = "wasm"), path = "threads.rs")]
-mod threads;
+pub(super) mod threads;
 
 use super::Error;
 use super::config::{BertConfig, Pooling};

@@ -6,7 +6,7 @@ pub(super) fn count() -> usize {
 }
 
 /// Every item through `f`, in order.
-pub(super) fn map<T, S, R>(
+pub(in crate::model) fn map<T, S, R>(
     items: &[T],
     state: impl Fn() -> S,
     f: impl Fn(&mut S, &T) -> R,

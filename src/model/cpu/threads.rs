@@ -8,7 +8,7 @@ pub(super) fn count() -> usize {
 }
 
 /// Every item through `f`, in order; each thread makes its own state.
-pub(super) fn map<T: Sync, S, R: Send>(
+pub(in crate::model) fn map<T: Sync, S, R: Send>(
     items: &[T],
     state: impl Fn() -> S + Sync + Send,
     f: impl Fn(&mut S, &T) -> R + Sync + Send,
