@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use gossamer::eval::{Error, Layout, Options, run};
+use serde_json::json;
 
 const DIM: usize = 384;
 
@@ -195,6 +196,55 @@ fn what_is_wrong_is_said() {
         ..good
     };
     assert!(matches!(run(&bad), Err(Error::Mismatch(_))));
+}
+
+#[test]
+fn with_texts_and_questions_the_report_says_how_often_the_gold_passage_is_found() {
+    let folder = Folder::new("gold");
+    let good = files(&folder);
+    let line = |value: serde_json::Value| format!("{value}\n");
+    let passages: String = (0..600)
+        .map(|i| line(json!({"title": format!("t{}", i / 20), "text": format!("passage p{i} of some text")})))
+        .collect();
+    // The word names the passage; every second question has none.
+    let questions: String = (0..40)
+        .map(|i| match i % 2 {
+            0 => line(json!({"text": format!("what is p{i}"), "gold": i})),
+            _ => line(json!({"text": "what else"})),
+        })
+        .collect();
+    let (documents, asked) = (folder.0.join("p.jsonl"), folder.0.join("q.jsonl"));
+    std::fs::write(&documents, passages).unwrap();
+    std::fs::write(&asked, questions).unwrap();
+    let options = Options {
+        documents: Some(documents),
+        questions: Some(asked.clone()),
+        ..good.clone()
+    };
+    let report = run(&options).unwrap();
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["gold"]["questions"], 20);
+    for mode in ["keyword", "semantic", "hybrid"] {
+        let found = |of: &str| json["gold"][mode][of].as_f64().unwrap();
+        let recall = ["recall_at_1", "recall_at_3", "recall_at_10"].map(found);
+        assert!(recall.is_sorted() && recall[2] <= 1.0, "{mode}: {recall:?}");
+        assert_eq!(found("recomputed_mean") > 0.0, mode != "keyword");
+    }
+    assert_eq!(json["gold"]["keyword"]["recall_at_1"], 1.0);
+    // Texts are needed for it, and a gold passage that is there.
+    assert!(matches!(
+        run(&Options {
+            questions: Some(asked.clone()),
+            ..good
+        }),
+        Err(Error::Option(_))
+    ));
+    std::fs::write(
+        &asked,
+        line(json!({"text": "what", "gold": 600})).repeat(40),
+    )
+    .unwrap();
+    assert!(matches!(run(&options), Err(Error::Mismatch(_))));
 }
 
 /// The vectors of SQuAD's passages, if the data is there.

@@ -184,6 +184,39 @@ fn pages_neither_overlap_nor_leave_anything_out() {
 }
 
 #[test]
+fn pages_of_a_snapshot_stay_as_they_are_while_others_commit() {
+    let documents = documents(120);
+    block_on(async {
+        for graph_chunks in [usize::MAX, 1] {
+            let index = index_of(&documents, graph_chunks).await;
+            let words = Words::new();
+            let page = |offset| SearchOptions {
+                offset,
+                ..semantic(4, 1.0)
+            };
+            let shown = index.snapshot();
+            let first = shown.search(&words, "w1 w2 w3", &page(0)).await.unwrap();
+            let second = shown.search(&words, "w1 w2 w3", &page(4)).await.unwrap();
+            // A document that comes before all of them, between the first page and the second.
+            let mut writer = index.writer(WriterOptions::default()).await.unwrap();
+            let new = words::document("new", "w1 w2 w3");
+            writer.add(&words, &Lines, new).await.unwrap();
+            let shown_first = |id: &String| first.hits.iter().any(|hit| hit.document == *id);
+            let mut ids = second.hits.iter().map(|hit| &hit.document);
+            writer.remove(ids.find(|id| !shown_first(id)).unwrap());
+            writer.commit(&words).await.unwrap();
+            let again = shown.search(&words, "w1 w2 w3", &page(4)).await.unwrap();
+            assert_eq!(again.hits, second.hits);
+            // Whoever asks anew gets the pages of what is there now.
+            let newest = index.snapshot();
+            let now = newest.search(&words, "w1 w2 w3", &page(0)).await.unwrap();
+            assert_eq!(now.hits[0].document, "new");
+            assert_eq!(now.hits[1..], first.hits[..3]);
+        }
+    });
+}
+
+#[test]
 fn a_document_stands_once_for_its_best_passage() {
     let documents = documents(60);
     block_on(async {

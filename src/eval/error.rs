@@ -24,6 +24,9 @@ pub enum Error {
     /// The graph could not be built.
     #[error(transparent)]
     Graph(#[from] crate::graph::Error),
+    /// An index of the texts could not be made or asked.
+    #[error(transparent)]
+    Index(#[from] crate::index::Error),
     /// The search failed.
     #[error(transparent)]
     Search(#[from] crate::search::Error),

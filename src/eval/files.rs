@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::Path;
 
+use flate2::read::MultiGzDecoder;
 use npyz::{NpyFile, Order};
 use zip::ZipArchive;
 
@@ -170,9 +171,20 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     crate::graph::dot(a, b)
 }
 
+/// A file of lines, which may be compressed.
+pub(super) fn lines(path: &Path) -> Result<String, Error> {
+    let read = if path.extension().is_some_and(|e| e == "gz") {
+        let mut text = String::new();
+        let mut inflated = MultiGzDecoder::new(open(path)?);
+        inflated.read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(path)
+    };
+    read.map_err(|e| failed(path, e))
+}
+
 fn documents(path: &Path, n: usize) -> Result<Vec<(String, Option<u32>)>, Error> {
-    let text = fs::read_to_string(path).map_err(|e| failed(path, e))?;
-    let lines: Vec<_> = text.lines().map(document).collect();
+    let lines: Vec<_> = lines(path)?.lines().map(document).collect();
     if lines.len() == n {
         Ok(lines)
     } else {

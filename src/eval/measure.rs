@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::files::{Data, dot};
 use super::setup::Built;
-use super::{Bytes, Error, Layout, Options};
+use super::{Bytes, Error, Gold, Layout, Options};
 use crate::codec::Scorer;
 use crate::graph::{Ending, Scratch};
 use crate::search::{Cache, Candidate, Hit, Leann, LeannOptions, Rule, Search, Step};
@@ -55,6 +55,9 @@ pub struct Report {
     pub build_seconds: f64,
     /// A question without the model, median, in milliseconds.
     pub query_ms_p50: f64,
+    /// How often the passage a question was asked about is found; absent without the questions' texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gold: Option<Gold>,
 }
 
 /// One question's outcome.
@@ -126,6 +129,7 @@ fn report(
             .map(|bytes| built.bytes.total as f64 / bytes as f64),
         build_seconds: built.seconds,
         query_ms_p50: times.get(m / 2).copied().unwrap_or(0.0),
+        gold: None,
     }
 }
 
@@ -367,6 +371,30 @@ impl fmt::Display for Report {
         if let Some(share) = self.share_of_text {
             write!(f, "; {:.2} % of the text", share * 100.0)?;
         }
-        write!(f, "; built in {:.2} s", self.build_seconds)
+        write!(f, "; built in {:.2} s", self.build_seconds)?;
+        let Some(gold) = &self.gold else {
+            return Ok(());
+        };
+        write!(
+            f,
+            "\ngold passage of {} questions at 1, 3, 10",
+            gold.questions
+        )?;
+        for (mode, found) in [
+            ("keyword", gold.keyword),
+            ("semantic", gold.semantic),
+            ("hybrid", gold.hybrid),
+        ] {
+            write!(
+                f,
+                "\n  {mode}: {:.3}, {:.3}, {:.3} ({:.1} recomputed in {:.2} rounds)",
+                found.recall_at_1,
+                found.recall_at_3,
+                found.recall_at_10,
+                found.recomputed_mean,
+                found.rounds_mean
+            )?;
+        }
+        Ok(())
     }
 }

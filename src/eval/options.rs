@@ -45,9 +45,13 @@ pub struct Options {
     pub queries: PathBuf,
     /// True neighbours, best first: `ids` of an `.npz`, or an `.npy`, `(m, >= k)`. None: exact search.
     pub truth: Option<PathBuf>,
-    /// One line per passage: the name of its document, or a JSON object with `title` (else `id`) and `text`.
+    /// One line per passage: the name of its document, or a JSON object with `title` (else `id`) and `text`; may be
+    /// compressed (`.gz`).
     /// None: the chunk table and the documents are estimated.
     pub documents: Option<PathBuf>,
+    /// The questions' texts: JSON objects, one per line, with `text` and, where it is known, `gold`, the number of
+    /// the passage that answers. With them and the texts of the passages the report has recall of the gold passage.
+    pub questions: Option<PathBuf>,
     /// Codec file. None: the bundled one.
     pub codec: Option<PathBuf>,
     /// Bytes of the passages' texts, for the share.
@@ -77,7 +81,7 @@ pub struct Options {
 
 /// What [`Options::parse`] understands.
 pub const USAGE: &str = "--vectors FILE.npy --queries FILE.npy [--truth FILE.npz] [--documents FILE] \
-[--text-bytes N] [--k 3] [--layout graph|flat|leann|leann-nocodes] [--code-bytes 16] [--target-recall 0.95] \
+[--questions FILE.jsonl] [--text-bytes N] [--k 3] [--layout graph|flat|leann|leann-nocodes] [--code-bytes 16] [--target-recall 0.95] \
 [--passages N] [--batch N] [--limit N] [--cache N] [--ratio 0.1] [--hubs SHARE] [--codec FILE] [--json]";
 
 impl Default for Options {
@@ -87,6 +91,7 @@ impl Default for Options {
             queries: PathBuf::new(),
             truth: None,
             documents: None,
+            questions: None,
             codec: None,
             text_bytes: None,
             k: 3,
@@ -125,6 +130,7 @@ impl Options {
                 "--queries" => options.queries = path(),
                 "--truth" => options.truth = Some(path()),
                 "--documents" => options.documents = Some(path()),
+                "--questions" => options.questions = Some(path()),
                 "--codec" => options.codec = Some(path()),
                 "--text-bytes" => options.text_bytes = Some(number(&name, &value)?),
                 "--k" => options.k = number(&name, &value)?,
