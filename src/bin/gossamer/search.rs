@@ -55,6 +55,12 @@ pub struct Asked {
     /// Milliseconds after which the answer should be there, with what is known by then
     #[arg(long, value_name = "MS")]
     deadline_ms: Option<f64>,
+    /// Passages to embed, at most
+    #[arg(long, value_name = "PASSAGES")]
+    limit: Option<usize>,
+    /// Passages to embed at once
+    #[arg(long, value_name = "PASSAGES", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -74,6 +80,7 @@ impl Asked {
     /// As the library takes it.
     pub fn options(&self) -> Result<SearchOptions, Failure> {
         let filter = self.filter.as_deref().map(Filter::parse).transpose();
+        let usual = SearchOptions::default();
         Ok(SearchOptions {
             k: self.k as usize,
             recall: self.recall,
@@ -90,7 +97,8 @@ impl Asked {
             min_score: self.min_score,
             offset: self.offset,
             deadline_ms: self.deadline_ms,
-            ..SearchOptions::default()
+            limit: self.limit.unwrap_or(usual.limit),
+            batch: self.batch.map_or(usual.batch, |batch| batch as usize),
         })
     }
 }
@@ -173,4 +181,67 @@ fn left_out(left_out: &LeftOut) -> String {
         parts.push("the meaning of the question".into());
     }
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Args;
+
+    /// The names of all options. A new one does not compile until it is named here.
+    macro_rules! names {
+        ($($name:ident),*) => {{
+            let SearchOptions { $($name: _),* } = SearchOptions::default();
+            [$(stringify!($name)),*]
+        }};
+    }
+
+    #[test]
+    fn every_search_option_is_there_on_the_command_line_in_typescript_and_in_the_documentation() {
+        let names = names![
+            k,
+            recall,
+            mode,
+            filter,
+            group_by,
+            min_score,
+            offset,
+            deadline_ms,
+            limit,
+            batch
+        ];
+        let command = Asked::augment_args(clap::Command::new("search"));
+        let mut flags: Vec<&str> = command
+            .get_arguments()
+            .map(|a| a.get_id().as_str())
+            .collect();
+        flags.sort_unstable();
+        let mut expected = names.to_vec();
+        expected.sort_unstable();
+        assert_eq!(flags, expected);
+
+        let types = include_str!("../../../pkg/src/index.d.ts");
+        let start = types.find("export interface SearchOptions").unwrap();
+        let body = &types[start..start + types[start..].find("\n}").unwrap()];
+        let fields = body.lines().filter_map(|line| line.trim().split_once("?:"));
+        let fields: Vec<&str> = fields.map(|(name, _)| name).collect();
+        let documentation = include_str!("../../../docs/search.md");
+        for name in names {
+            let mut parts = name.split('_');
+            let mut camel = parts.next().unwrap().to_owned();
+            for part in parts {
+                camel.push_str(&part[..1].to_uppercase());
+                camel.push_str(&part[1..]);
+            }
+            assert!(fields.contains(&camel.as_str()), "{camel} in {fields:?}");
+            let kebab = name.replace('_', "-");
+            for word in [name, &camel, &kebab] {
+                assert!(
+                    documentation.contains(&format!("`{word}`"))
+                        || documentation.contains(&format!("`--{word}`")),
+                    "{word}"
+                );
+            }
+        }
+    }
 }
