@@ -34,7 +34,7 @@ await mkdir(to, { recursive: true });
 for (const [name, entry, resolveDir] of [
   ["fflate", "export { Inflate, Unzlib } from 'fflate'", cache],
   ["htmlparser2", "export { Parser } from 'htmlparser2'", cache],
-  ["gossamer-model", `export { describe, forget, load } from "./${model[0]}"`, root],
+  ["gossamer-model", `export { describe, forget, keepMeasured, load, measured } from "./${model[0]}"`, root],
 ]) {
   await build({
     stdin: { contents: entry, resolveDir },

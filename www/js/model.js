@@ -13,17 +13,10 @@ export function load(_, described, onProgress) {
 }
 
 /** What was measured of GPU and CPU on an earlier visit, by this version of the engine. */
-export async function measured(base, version) {
-  const kept = await (await openCache())?.match(measuredKey(base, version));
-  return kept?.json().catch(() => undefined);
-}
+export const measured = (base, version) => models.measured({ base }, version, {});
 
 /** Keeps it. */
-export async function keepMeasured(base, version, calibration) {
-  await keep(await openCache(), measuredKey(base, version), new Response(JSON.stringify(calibration)));
-}
-
-const measuredKey = (base, version) => new URL(`calibration.json?version=${version}`, base);
+export const keepMeasured = (base, version, calibration) => models.keepMeasured({ base }, version, {}, calibration);
 
 /** Removes every stored part. */
 export const forget = () => models.forget();
