@@ -43,7 +43,7 @@ describe("the index in IndexedDB", () => {
 
   test("has one writer at a time: a second tab is told who writes, and can write when the first has ended", async () => {
     const [first, second] = [await open(), await open()];
-    const many = Array.from({ length: 40 }, (_, i) => numbered(i));
+    const many = Array.from({ length: 40 }, (_, i) => ({ ...numbered(i), text: numbered(i).text.repeat(8) }));
     await first.page.evaluate((documents) => {
       globalThis.adding = testClient.call("add", { documents }, { onProgress: () => (globalThis.begun = true) });
     }, many);
