@@ -1,4 +1,4 @@
-//! Building, storing, opening and walking the graph over 10,000 synthetic codes.
+//! Scoring 10,000 synthetic codes; building, storing, opening and walking the graph over them.
 #![allow(clippy::unwrap_used)]
 
 use std::ops::ControlFlow;
@@ -55,6 +55,24 @@ fn built() -> Graph {
 }
 
 static GRAPH: LazyLock<Graph> = LazyLock::new(built);
+
+/// The tables of a question.
+#[divan::bench]
+fn scorer(bencher: Bencher) {
+    let (coder, query) = (&CODED.0, vector(7));
+    bencher.bench_local(|| black_box(coder.scorer(&query).unwrap()));
+}
+
+/// All codes by those tables.
+#[divan::bench]
+fn scan(bencher: Bencher) {
+    let (coder, codes) = &*CODED;
+    let scorer = coder.scorer(&vector(7)).unwrap();
+    let mut scores = Vec::new();
+    bencher
+        .counter(ItemsCount::new(COUNT))
+        .bench_local(|| scorer.score_all(codes, black_box(&mut scores)));
+}
 
 #[divan::bench(sample_count = 3)]
 fn build_from_codes(bencher: Bencher) {
