@@ -12,7 +12,13 @@ mod math;
 mod matmul;
 mod memory;
 mod norm;
-#[cfg(any(test, not(all(target_family = "wasm", target_feature = "simd128"))))]
+#[cfg(any(
+    test,
+    not(any(
+        all(target_arch = "aarch64", target_endian = "little"),
+        all(target_family = "wasm", target_feature = "simd128")
+    ))
+))]
 mod portable;
 mod quantised;
 mod simd;
@@ -20,12 +26,17 @@ mod tiles;
 
 #[cfg_attr(target_arch = "x86_64", path = "x86.rs")]
 #[cfg_attr(
+    all(target_arch = "aarch64", target_endian = "little"),
+    path = "neon.rs"
+)]
+#[cfg_attr(
     all(target_family = "wasm", target_feature = "simd128"),
     path = "wasm.rs"
 )]
 #[cfg_attr(
     not(any(
         target_arch = "x86_64",
+        all(target_arch = "aarch64", target_endian = "little"),
         all(target_family = "wasm", target_feature = "simd128")
     )),
     path = "other.rs"
