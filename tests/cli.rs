@@ -134,6 +134,8 @@ fn globs_types_and_sizes_choose_the_files() {
     folder.file("docs/long.md", "Camels walk. ".repeat(100));
     folder.file("docs/drafts/d.md", "Deer leap.");
     folder.file("docs/deep/e.md", "Eels swim.");
+    // Named as unreadable only where its type is asked for.
+    folder.file("docs/broken.docx", "PK\x03\x04");
     let chosen = |more: &[&str]| {
         let mut args = vec![
             "index",
@@ -159,10 +161,10 @@ fn globs_types_and_sizes_choose_the_files() {
     ]);
     assert_eq!(ids, ["docs/a.md", "docs/deep/e.md"]);
     // A folder that is excluded is not entered, so its files are not counted.
-    assert_eq!(skipped, 2);
+    assert_eq!(skipped, 3);
     assert_eq!(
         chosen(&["--type", "text"]),
-        (vec!["docs/b.txt".to_owned()], 4)
+        (vec!["docs/b.txt".to_owned()], 5)
     );
     assert_eq!(
         gossamer(
@@ -301,6 +303,7 @@ fn the_doctor_says_what_works_and_what_is_used() {
             && cpu["query_ms"].as_f64().unwrap() > 0.0
     );
     assert!(report["used"] == "cpu" || report["used"] == "gpu");
+    assert_eq!(report["gpu_support"], cfg!(feature = "gpu"));
     assert!(!report["why"].as_str().unwrap().is_empty());
 }
 

@@ -1,6 +1,6 @@
 //! The shapes and ways of other BERT families (bge, e5, gte, arctic-embed, contriever) against vectors made by
 //! `scripts/make_bert_families.py`, with the same pseudo-random weights made here.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "cli", feature = "gpu"))]
 #![allow(clippy::unwrap_used)]
 
 mod common;

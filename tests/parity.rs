@@ -1,7 +1,7 @@
 //! The encoder against the reference implementation (sentence-transformers, f32), on every native backend.
 //!
 //! Needs the model: `gossamer model fetch`. The same vectors are checked in Chromium by `wasm-tests/`.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "cli", feature = "gpu"))]
 #![allow(clippy::unwrap_used)]
 
 mod common;

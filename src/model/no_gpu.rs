@@ -18,7 +18,9 @@ impl Gpu {
     ) -> Result<Self, Error> {
         Err(Error::Device {
             device: "gpu".into(),
-            why: "this build has no GPU support".into(),
+            why:
+                "this build has no GPU support: take one with it (cargo feature `gpu`), or the CPU"
+                    .into(),
         })
     }
 

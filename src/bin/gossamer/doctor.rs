@@ -14,6 +14,8 @@ use crate::error::{Failure, code};
 use crate::speed::Speed;
 use crate::{model, output};
 
+const NO_GPU: &str = "this build has no GPU support";
+
 #[derive(clap::Args)]
 pub struct Options {
     /// Print one JSON object instead of text
@@ -37,6 +39,9 @@ struct Trial {
     /// Of a GPU: how it compares to the CPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     calibration: Option<Calibration>,
+    /// Of a GPU: why it failed while it was measured; the figures are then the CPU's in part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost: Option<String>,
 }
 
 async fn trial(choice: Choice) -> Result<Trial, Failure> {
@@ -48,10 +53,12 @@ async fn trial(choice: Choice) -> Result<Trial, Failure> {
         self_test: encoder.self_test(),
         speed: Speed::of(&encoder).await?,
         calibration: None,
+        lost: None,
     };
     if choice == Choice::Gpu {
         calibration::measure(&mut encoder).await?;
         trial.calibration = encoder.calibration().cloned();
+        trial.lost = encoder.lost().map(Into::into);
     }
     Ok(trial)
 }
@@ -70,11 +77,13 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
     }
     let speed = |choice| {
         let of = trials.iter().find(|(c, _)| *c == choice);
-        of.and_then(|(_, trial)| trial.as_ref().ok())
+        let trial = of.and_then(|(_, trial)| trial.as_ref().ok());
+        trial.filter(|trial| trial.lost.is_none())
     };
     let (cpu, gpu) = (speed(Choice::Cpu), speed(Choice::Gpu));
     let (used, why) = match (cpu, gpu) {
         (None, None) => ("nothing", "neither backend works: see above".to_owned()),
+        (_, None) if !gpu::BUILT => ("cpu", NO_GPU.into()),
         (_, None) if adapters.is_empty() => ("cpu", "no GPU adapter was found".into()),
         (_, None) if adapters.iter().all(|a| a.software) => (
             "cpu",
@@ -113,6 +122,7 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
             "architecture": std::env::consts::ARCH,
             "cores": cores,
             "model": {"name": pinned.name, "folder": model::folder(), "missing": missing},
+            "gpu_support": gpu::BUILT,
             "adapters": adapters,
             "backends": trials.iter().map(|(_, trial)| match trial {
                 Ok(trial) => json!(trial),
@@ -141,7 +151,11 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
         out!(
             "{}  {}",
             output::bold("adapters"),
-            if adapters.is_empty() { "none" } else { "" }
+            match adapters.is_empty() {
+                true if !gpu::BUILT => NO_GPU,
+                true => "none",
+                false => "",
+            }
         );
         for adapter in &adapters {
             let software = if adapter.software {
@@ -154,6 +168,15 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
         out!("{}", output::bold("backends"));
         for (choice, trial) in &trials {
             match trial {
+                Ok(Trial {
+                    backend,
+                    lost: Some(why),
+                    ..
+                }) => out!(
+                    "  {}: {}, lost while it was measured: {why}",
+                    backend.kind,
+                    backend.name
+                ),
                 Ok(trial) => out!(
                     "  {}: {}, self-test {:.6}, ready in {:.2} s, a question in {:.1} ms, {:.1} passages per second",
                     trial.backend.kind,

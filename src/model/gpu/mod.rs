@@ -6,7 +6,8 @@ mod ops;
 
 use crate::model::Error;
 use crate::model::config::{BertConfig, Pooling};
-use crate::model::device::{self, Choice, DeviceInfo, Opened};
+use crate::model::device::gpu::{self, Opened};
+use crate::model::device::{Choice, DeviceInfo};
 use crate::model::weights::Weights;
 
 use bert::Bert;
@@ -35,7 +36,7 @@ impl Gpu {
         weights: &Weights<'_>,
         choice: Choice,
     ) -> Result<Self, Error> {
-        let opened = device::gpu::open().await?;
+        let opened = gpu::open().await?;
         if choice == Choice::Auto && opened.info.software {
             return Err(Error::Device {
                 device: opened.info.name,
