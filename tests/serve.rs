@@ -150,7 +150,11 @@ fn documents_are_searched_read_added_and_removed_over_http() {
         404
     );
     assert_eq!(server.get("/api/stats").json()["documents"], 3);
-    assert_eq!(server.get("/api/health").json()["backend"]["kind"], "cpu");
+    let backend = &server.get("/api/health").json()["backend"];
+    assert_eq!(
+        (&backend["kind"], &backend["lost"]),
+        (&"cpu".into(), &Value::Null)
+    );
 
     // Another process's commit is seen.
     let removed = gossamer(

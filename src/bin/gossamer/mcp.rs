@@ -3,6 +3,7 @@
 //! Standard output belongs to the protocol; everything else goes to standard error.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use gossamer::index::Document;
 use rmcp::handler::server::router::tool::ToolRouter;
@@ -36,15 +37,16 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<ExitCode, Failure> {
-    // An assistant asks a few things at a time.
+    // An assistant asks a few things at a time, and gives up when it likes.
     let limits = Limits {
         searches: 32,
         writes: 4,
+        patience: Duration::MAX,
     };
     let (engine, thread) = Engine::start(options.place, options.device.choice(), limits)?;
     output::note(format_args!(
         "serving MCP on standard input and output, on {}",
-        engine.info().name
+        engine.backend().info.name
     ));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -9,12 +9,14 @@ mod load;
 mod question;
 mod worker;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use gossamer::index::{Added, Document, Listed, SearchOptions, SearchResult, Stats};
-use gossamer::model::Embedder;
 use gossamer::model::device::{Choice, DeviceInfo};
+use gossamer::model::{Embedder, Encoder};
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::Failure;
@@ -29,6 +31,8 @@ pub struct Limits {
     pub searches: usize,
     /// Writes that wait or run.
     pub writes: usize,
+    /// How long a search may have to wait; one that would wait longer is refused.
+    pub patience: Duration,
 }
 
 /// Why the engine gave no answer.
@@ -61,7 +65,27 @@ pub struct Engine {
     jobs: mpsc::UnboundedSender<(Job, Ticket)>,
     searches: Arc<Load>,
     writes: Arc<Load>,
-    info: DeviceInfo,
+    backend: Arc<RwLock<Backend>>,
+}
+
+/// What the model runs on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Backend {
+    /// Now.
+    #[serde(flatten)]
+    pub info: DeviceInfo,
+    /// Why the GPU that it ran on before is no longer used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
+}
+
+impl Backend {
+    fn of(encoder: &Encoder) -> Self {
+        Self {
+            info: encoder.info().clone(),
+            lost: encoder.lost().map(Into::into),
+        }
+    }
 }
 
 impl Engine {
@@ -73,7 +97,10 @@ impl Engine {
     ) -> Result<(Self, JoinHandle<()>), Failure> {
         // Bounded by the tickets.
         let (jobs, queue) = mpsc::unbounded_channel();
-        let (searches, writes) = (Load::new(limits.searches), Load::new(limits.writes));
+        let (searches, writes) = (
+            Load::new(limits.searches, limits.patience),
+            Load::new(limits.writes, Duration::MAX),
+        );
         let (opened, opening) = oneshot::channel();
         let load = Arc::clone(&searches);
         let thread = thread::Builder::new()
@@ -92,25 +119,27 @@ impl Engine {
                 });
                 match open {
                     Ok((index, encoder)) => {
-                        let _ = opened.send(Ok(encoder.info().clone()));
-                        worker::run(index, encoder, queue, &load);
+                        let backend = Arc::new(RwLock::new(Backend::of(&encoder)));
+                        let _ = opened.send(Ok(Arc::clone(&backend)));
+                        worker::run(index, encoder, queue, &load, &backend);
                     }
                     Err(error) => drop(opened.send(Err(error))),
                 }
             })?;
-        let info = opening.blocking_recv().map_err(|_| Failure::EngineDied)??;
+        let backend = opening.blocking_recv().map_err(|_| Failure::EngineDied)??;
         let engine = Self {
             jobs,
             searches,
             writes,
-            info,
+            backend,
         };
         Ok((engine, thread))
     }
 
     /// What the model runs on.
-    pub fn info(&self) -> &DeviceInfo {
-        &self.info
+    pub fn backend(&self) -> Backend {
+        let backend = self.backend.read();
+        backend.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Searches that wait or run.
@@ -123,8 +152,9 @@ impl Engine {
         load: &Arc<Load>,
         job: impl FnOnce(Reply<T>) -> Job,
     ) -> Result<T, Refusal> {
-        let ticket = load.enter().ok_or_else(|| Refusal::Overloaded {
-            retry_after: self.searches.retry_after(),
+        let now = Instant::now();
+        let ticket = load.enter(now).ok_or_else(|| Refusal::Overloaded {
+            retry_after: self.searches.retry_after(now),
         })?;
         let (reply, answer) = oneshot::channel();
         self.jobs

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::{PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,11 +18,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::batches::{Batches, Lane};
-use super::load::{Load, Ticket};
-use super::{Job, Reply};
-
-/// Searches that share batches. More would make each wait longer and no batch better.
-const TOGETHER: usize = 16;
+use super::load::{Load, TOGETHER, Ticket};
+use super::{Backend, Job, Reply};
+use crate::model;
 
 /// Passages of a write embedded in one turn: what a search waits for at most.
 const WRITE_BATCH: usize = 8;
@@ -29,7 +28,8 @@ const WRITE_BATCH: usize = 8;
 /// Commits of other processes are seen after this time.
 const FOLLOW: Duration = Duration::from_millis(500);
 
-type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+/// Work under way, and at its end whether somebody got the answer.
+type Running<'a> = Pin<Box<dyn Future<Output = bool> + 'a>>;
 
 struct Desk {
     index: Index<Files>,
@@ -43,6 +43,7 @@ pub fn run(
     encoder: Encoder,
     mut jobs: UnboundedReceiver<(Job, Ticket)>,
     load: &Load,
+    backend: &RwLock<Backend>,
 ) {
     let desk = Desk {
         index,
@@ -53,20 +54,23 @@ pub fn run(
     let mut write: Option<Running<'_>> = None;
     let mut writes: VecDeque<Running<'_>> = VecDeque::new();
     let mut open = true;
-    let mut since = Instant::now();
     loop {
+        if reads.is_empty() {
+            load.idle();
+        }
         while open && reads.len() < TOGETHER {
             let idle = reads.is_empty() && write.is_none() && writes.is_empty();
             let next = if idle {
-                let next = jobs.blocking_recv().ok_or(TryRecvError::Disconnected);
-                since = Instant::now();
-                next
+                jobs.blocking_recv().ok_or(TryRecvError::Disconnected)
             } else {
                 jobs.try_recv()
             };
             match next {
                 Ok((job, ticket)) => match desk.running(job, ticket) {
-                    (Lane::Search, running) => reads.push(running),
+                    (Lane::Search, running) => {
+                        load.busy(Instant::now());
+                        reads.push(running);
+                    }
                     (Lane::Write, running) => writes.push_back(running),
                 },
                 Err(TryRecvError::Empty) => break,
@@ -78,29 +82,36 @@ pub fn run(
             return;
         }
         let mut context = Context::from_waker(Waker::noop());
-        let before = reads.len();
-        reads.retain_mut(|running| running.as_mut().poll(&mut context).is_pending());
-        let answered = before - reads.len();
+        let (before, mut answered) = (reads.len(), 0);
+        reads.retain_mut(|running| match running.as_mut().poll(&mut context) {
+            Poll::Ready(got) => {
+                answered += usize::from(got);
+                false
+            }
+            Poll::Pending => true,
+        });
         if answered > 0 {
-            load.answered(answered, since.elapsed());
-            since = Instant::now();
+            load.answered(answered, Instant::now());
         }
         let wrote = write
             .take_if(|running| running.as_mut().poll(&mut context).is_ready())
             .is_some();
-        if answered == 0 && !wrote && !block_on(desk.batches.run()) {
-            // Only a store that is truly asynchronous comes here.
-            thread::sleep(Duration::from_millis(1));
+        if reads.len() == before && !wrote {
+            if !block_on(desk.batches.run()) {
+                // Only a store that is truly asynchronous comes here.
+                thread::sleep(Duration::from_millis(1));
+            }
+            desk.look_after(backend);
         }
     }
 }
 
-/// Does the work unless the one who asked has gone, and answers.
+/// Does the work unless the one who asked has gone, and answers; whether it did.
 async fn answer<T>(
     mut reply: Reply<T>,
     ticket: Ticket,
     work: impl Future<Output = Result<T, Error>>,
-) {
+) -> bool {
     let mut work = pin!(work);
     let done = poll_fn(|context| {
         if reply.poll_closed(context).is_ready() {
@@ -111,22 +122,37 @@ async fn answer<T>(
     .await;
     // The place is free before the answer is out, so that who has it may ask again.
     drop(ticket);
-    if let Some(done) = done {
-        let _ = reply.send(done);
-    }
+    done.is_some_and(|done| reply.send(done).is_ok())
 }
 
 /// The same for a write: once begun it is finished, whoever listens.
-async fn finish<T>(reply: Reply<T>, ticket: Ticket, work: impl Future<Output = Result<T, Error>>) {
+async fn finish<T>(
+    reply: Reply<T>,
+    ticket: Ticket,
+    work: impl Future<Output = Result<T, Error>>,
+) -> bool {
     if reply.is_closed() {
-        return;
+        return false;
     }
     let done = work.await;
     drop(ticket);
-    let _ = reply.send(done);
+    reply.send(done).is_ok()
 }
 
 impl Desk {
+    /// Tells once if the GPU was lost.
+    fn look_after(&self, backend: &RwLock<Backend>) {
+        let encoder = self.batches.encoder();
+        if encoder.lost().is_none() {
+            return;
+        }
+        let mut known = backend.write().unwrap_or_else(PoisonError::into_inner);
+        if known.lost.is_none() {
+            *known = Backend::of(encoder);
+            model::note_loss(encoder);
+        }
+    }
+
     fn running(&self, job: Job, ticket: Ticket) -> (Lane, Running<'_>) {
         let (search, write) = (Lane::Search, Lane::Write);
         match job {

@@ -50,7 +50,7 @@ async fn health(State(api): State<Api>) -> Json<Value> {
     Json(json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),
-        "backend": api.engine.info(),
+        "backend": api.engine.backend(),
         "waiting": api.engine.waiting(),
         "writable": api.writable,
         "page": api.page,

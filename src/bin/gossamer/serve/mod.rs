@@ -58,7 +58,7 @@ pub struct Options {
     /// Neither add nor remove documents
     #[arg(long)]
     read_only: bool,
-    /// Searches that may wait; more are refused with 503
+    /// Searches that may wait; more, or those that would wait half of --timeout, are refused with 503
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     queue: u16,
     /// Connections that may be open
@@ -90,6 +90,8 @@ pub fn run(options: Options) -> Result<ExitCode, Failure> {
     let limits = Limits {
         searches: options.queue.into(),
         writes: WRITES,
+        // The pace is a mean: the other half is for those behind searches that take longer.
+        patience: Duration::from_secs(options.timeout.into()) / 2,
     };
     let (engine, thread) = Engine::start(options.place.clone(), options.device.choice(), limits)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -116,7 +118,7 @@ async fn serve(options: Options, token: Option<String>, engine: Engine) -> Resul
         token: token.as_deref().map(guard::hash),
         time,
     });
-    let backend = engine.info().name.clone();
+    let backend = engine.backend().info.name;
     let api = api::Api {
         engine,
         writable: !options.read_only,
