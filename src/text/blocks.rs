@@ -9,6 +9,8 @@
 
 use std::ops::Range;
 
+use fdeflate::Decompressor;
+
 use super::{Error, utf16_len};
 use crate::wire::{Malformed, Reader, put_varint};
 
@@ -18,6 +20,10 @@ pub const PIECE: usize = 32 * 1024;
 const LEVEL: u8 = 6;
 /// Deflate gains less than this: 258 bytes from two bits, at best.
 pub(crate) const DEFLATE_MOST: usize = 1032;
+
+/// What the inflater wants around deflated data (RFC 1950): a header, and a checksum, which is not looked at.
+const ZLIB_HEADER: [u8; 2] = [0x78, 0x01];
+const ZLIB_CHECKSUM: [u8; 4] = [0; 4];
 
 /// Collects text for one page.
 #[derive(Debug, Default)]
@@ -232,7 +238,25 @@ pub(crate) fn inflate(stored: &[u8], len: usize) -> Result<Vec<u8>, Error> {
     if len > stored.len().saturating_mul(DEFLATE_MOST) {
         return Err(Error::Damaged("a length that no deflated data has"));
     }
-    super::inflate::inflate(stored, len).map_err(|_| Error::Damaged("deflated data"))
+    let damaged = Error::Damaged("deflated data");
+    let mut decoder = Decompressor::new();
+    decoder.ignore_adler32();
+    let (mut raw, mut at) = (vec![0; len], 0);
+    for part in [&ZLIB_HEADER, stored, &ZLIB_CHECKSUM] {
+        let (read, written) = decoder
+            .read(part, &mut raw, at, false)
+            .map_err(|_| damaged.clone())?;
+        at += written;
+        // It stops early where the data is longer than was said, or ends before.
+        if read < part.len() {
+            return Err(damaged);
+        }
+    }
+    if at == len && decoder.is_done() {
+        Ok(raw)
+    } else {
+        Err(damaged)
+    }
 }
 
 #[cfg(test)]
@@ -265,6 +289,35 @@ mod tests {
             builder.push(part);
         }
         builder.finish().unwrap()
+    }
+
+    #[test]
+    fn deflated_data_cut_short_or_of_another_length_is_refused() {
+        let text = b"What is cut short, or longer than was said, is damaged. ".repeat(40);
+        let stored = deflate(&text);
+        assert_eq!(inflate(&stored, text.len()).as_ref(), Ok(&text));
+        for len in [0, text.len() - 1, text.len() + 1, text.len() + 9] {
+            assert!(inflate(&stored, len).is_err(), "{len}");
+        }
+        for cut in 0..stored.len() {
+            assert!(inflate(&stored[..cut], text.len()).is_err(), "{cut}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_inflate_to_as_many_as_were_said_or_are_refused(
+            text in "[a-f ]{0,400}", noise in prop::collection::vec(any::<u8>(), 0..200), at: usize, to: u8
+        ) {
+            let mut stored = deflate(text.as_bytes());
+            let at = at % stored.len();
+            stored[at] = to;
+            for damaged in [&stored, &noise] {
+                if let Ok(raw) = inflate(damaged, text.len()) {
+                    prop_assert_eq!(raw.len(), text.len());
+                }
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::ops::Range;
 pub mod blocks;
 mod chunk;
 mod error;
-mod inflate;
 mod spans;
 mod stem;
 mod words;
