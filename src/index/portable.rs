@@ -152,20 +152,8 @@ impl<R: Ranges> Store for Archive<R> {
         Ok(found)
     }
 
-    async fn put(&self, _: &str, _: &[u8]) -> Result<(), store::Error> {
-        Err(store::Error::ReadOnly)
-    }
-
-    async fn delete(&self, _: &str) -> Result<(), store::Error> {
-        Err(store::Error::ReadOnly)
-    }
-
     async fn list(&self) -> Result<Vec<String>, store::Error> {
         Ok(self.blocks.keys().cloned().collect())
-    }
-
-    async fn swap(&self, _: u64, _: &[u8]) -> Result<(), store::Error> {
-        Err(store::Error::ReadOnly)
     }
 
     async fn manifests(&self) -> Result<Vec<(u64, Vec<u8>)>, store::Error> {

@@ -34,6 +34,8 @@ pub use memory::Memory;
 /// under way) and every block that manifest was swapped after. The two newest manifests are kept.
 ///
 /// A failed `put` or `delete` may or may not have happened. A failed `swap` too: `manifests` tells.
+///
+/// A store that is only read leaves out what writes, and refuses `lock` with [`Error::ReadOnly`], too.
 #[allow(async_fn_in_trait)]
 pub trait Store {
     /// Reads a block, or `None` if there is no such block.
@@ -48,16 +50,22 @@ pub trait Store {
         Ok(blocks)
     }
     /// Writes a block. Names are never reused with other bytes.
-    async fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Error>;
+    async fn put(&self, _name: &str, _bytes: &[u8]) -> Result<(), Error> {
+        Err(Error::ReadOnly)
+    }
     /// Removes a block; absent is fine.
-    async fn delete(&self, name: &str) -> Result<(), Error>;
+    async fn delete(&self, _name: &str) -> Result<(), Error> {
+        Err(Error::ReadOnly)
+    }
     /// Names of all blocks.
     async fn list(&self) -> Result<Vec<String>, Error>;
     /// Makes everything put so far durable, then replaces the manifest atomically.
     ///
     /// Refuses a generation that is not newer than the stored ones ([`Error::Locked`]): a writer that slept
     /// while another took its place must not overwrite what that one committed.
-    async fn swap(&self, generation: u64, manifest: &[u8]) -> Result<(), Error>;
+    async fn swap(&self, _generation: u64, _manifest: &[u8]) -> Result<(), Error> {
+        Err(Error::ReadOnly)
+    }
     /// The stored manifests, newest generation first (at most the two newest).
     async fn manifests(&self) -> Result<Vec<(u64, Vec<u8>)>, Error>;
     /// Takes the role of the only writer, or says who has it ([`Error::Locked`]). The role of a dead writer

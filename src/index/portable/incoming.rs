@@ -166,20 +166,8 @@ impl<S: Store> Store for Staged<'_, S> {
         self.store.get_all(names).await
     }
 
-    async fn put(&self, _: &str, _: &[u8]) -> Result<(), store::Error> {
-        Err(store::Error::ReadOnly)
-    }
-
-    async fn delete(&self, _: &str) -> Result<(), store::Error> {
-        Err(store::Error::ReadOnly)
-    }
-
     async fn list(&self) -> Result<Vec<String>, store::Error> {
         self.store.list().await
-    }
-
-    async fn swap(&self, _: u64, _: &[u8]) -> Result<(), store::Error> {
-        Err(store::Error::ReadOnly)
     }
 
     async fn manifests(&self) -> Result<Vec<(u64, Vec<u8>)>, store::Error> {
