@@ -11,6 +11,31 @@ use std::fs;
 use command::{Folder, PATIENCE, Running, command, index, list};
 use serde_json::Value;
 
+/// Follows `docs`. The counts of new, replaced and removed documents, commit by commit.
+fn watch(folder: &Folder, index: &str) -> (Running, impl Fn() -> [u64; 3]) {
+    let args = [
+        "watch",
+        "docs",
+        "--index",
+        index,
+        "--settle",
+        "0.2",
+        "--backend",
+        "cpu",
+        "--json",
+    ];
+    let mut watch = Running::start(command(&folder.0, &args));
+    let lines = watch.lines();
+    let counts = move || {
+        let line = lines
+            .recv_timeout(PATIENCE)
+            .expect("the watch said nothing");
+        let report: Value = serde_json::from_str(&line).unwrap();
+        ["new", "replaced", "removed"].map(|key| report[key].as_u64().unwrap())
+    };
+    (watch, counts)
+}
+
 #[test]
 fn an_index_follows_its_folder_through_new_changed_renamed_and_deleted_files() {
     let folder = Folder::new("watch");
@@ -20,26 +45,7 @@ fn an_index_follows_its_folder_through_new_changed_renamed_and_deleted_files() {
     // Within a repository, that is.
     fs::create_dir(folder.0.join("docs/.git")).unwrap();
     index(&folder.0);
-    let args = [
-        "watch",
-        "docs",
-        "--index",
-        "docs/idx",
-        "--settle",
-        "0.2",
-        "--backend",
-        "cpu",
-        "--json",
-    ];
-    let mut watch = Running::start(command(&folder.0, &args));
-    let lines = watch.lines();
-    let counts = || {
-        let line = lines
-            .recv_timeout(PATIENCE)
-            .expect("the watch said nothing");
-        let report: Value = serde_json::from_str(&line).unwrap();
-        ["new", "replaced", "removed"].map(|key| report[key].as_u64().unwrap())
-    };
+    let (watch, counts) = watch(&folder, "docs/idx");
     assert_eq!(counts(), [2, 0, 0]);
     folder.file("docs/three.txt", "Glaciers grind rock to flour.");
     folder.file("docs/three.tmp", "Half a thought.");
@@ -69,26 +75,7 @@ fn an_index_follows_its_folder_through_new_changed_renamed_and_deleted_files() {
 fn a_folder_that_was_deleted_is_followed_again_when_it_is_back() {
     let folder = Folder::new("watch-again");
     folder.file("docs/one.txt", "Barley is malted before it is brewed.");
-    let args = [
-        "watch",
-        "docs",
-        "--index",
-        "idx",
-        "--settle",
-        "0.2",
-        "--backend",
-        "cpu",
-        "--json",
-    ];
-    let mut watch = Running::start(command(&folder.0, &args));
-    let lines = watch.lines();
-    let counts = || {
-        let line = lines
-            .recv_timeout(PATIENCE)
-            .expect("the watch said nothing");
-        let report: Value = serde_json::from_str(&line).unwrap();
-        ["new", "replaced", "removed"].map(|key| report[key].as_u64().unwrap())
-    };
+    let (watch, counts) = watch(&folder, "idx");
     assert_eq!(counts(), [1, 0, 0]);
     fs::remove_dir_all(folder.0.join("docs")).unwrap();
     // The file goes for itself if the folder is still there when that is seen, and otherwise when the folder is back.
