@@ -4,7 +4,7 @@ use gossamer_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    bounded(2 * data.len() + (33 << 10), || {
+    bounded(2 * data.len() + (57 << 10), || {
         if let Ok(page) = gossamer::text::blocks::PageReader::open(data) {
             let _ = page.check();
             for (piece, part) in page.locate(3..70_000) {
