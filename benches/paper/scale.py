@@ -1,6 +1,6 @@
 """How an index grows: synthetic chunks up to SIZES of them (by default 100,000 and a million).
 
-Two kinds are walked on codes and judged against a scan of all codes. Those made between real neighbours are also written
+Two kinds are walked on codes and judged against a scan of all codes. Those made among real neighbours are also written
 out and judged as everything else here: recall@3 against exact search of the vectors, embeddings recomputed, bytes. Their
 intrinsic dimension stands beside that of the real passages.
 """
@@ -16,7 +16,7 @@ import gossamer
 
 SQUAD = common.DATA / "passages.f16.npy"
 LIKE = ["--like", SQUAD, common.titles(), common.DATA / "queries.f16.npy"]
-NAMES = {"like SQuAD": "synthetic, between SQuAD's neighbours", "orthogonal topics": "synthetic, orthogonal topics"}
+NAMES = {"like SQuAD": "synthetic, among SQuAD's neighbours", "orthogonal topics": "synthetic, orthogonal topics"}
 # An index scans its codes up to here, and walks a graph beyond.
 SCANNED = 200_000
 
