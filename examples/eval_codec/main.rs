@@ -1,6 +1,6 @@
 //! Measures a codec: recall of a scan of the codes with the best few ranked exactly, and the stop rule.
 //!
-//!     eval_codec CODEC|bundled CODE_BYTES K VECTORS.npy DOCUMENTS.txt QUERIES.npy [TRAINING QUERIES ...]
+//!     eval_codec CODEC|bundled|plain CODE_BYTES K VECTORS.npy DOCUMENTS.txt QUERIES.npy [TRAINING QUERIES ...]
 //!
 //! `CODE_BYTES` with an `n` before it: without fitting a frame to the first 2,000 vectors.
 //! `DOCUMENTS.txt` as in `train_codec`; vectors whose line is empty are left out. Truth is an exact search.
@@ -20,13 +20,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [codec, code_bytes, k, vectors, documents, queries] = args.as_slice() else {
         return Err("usage: see the source".into());
     };
-    let codec = if codec == "bundled" {
-        Codec::bundled()?
-    } else {
-        Codec::from_bytes(&std::fs::read(codec)?)?
-    };
     let k: usize = k.parse()?;
     let (dim, rows) = read_npy(&std::fs::read(vectors)?)?;
+    let codec = match codec.as_str() {
+        "bundled" => Codec::bundled()?,
+        "plain" => Codec::plain(dim)?,
+        file => Codec::from_bytes(&std::fs::read(file)?)?,
+    };
     let documents = std::fs::read_to_string(documents)?;
     let mut all: Vec<f32> = Vec::new();
     let mut lengths: Vec<usize> = Vec::new();
