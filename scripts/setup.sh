@@ -2,7 +2,8 @@
 # Installs what building and testing need, and nothing that is there already.
 #
 #   the wasm32 target of Rust, wasm-bindgen's command, Node packages of the browser tests,
-#   a Chromium with WebGPU, and a Vulkan driver (Mesa's software one if there is no GPU)
+#   a Chromium with WebGPU, and a Vulkan driver (Mesa's software one if there is no GPU);
+#   on Linux, for the command on 64-bit Arm: Rust's target, a C compiler, and QEMU to try it
 #
 # System packages are installed with apt where it exists and we may use it; elsewhere the script says what is
 # missing. Everything else goes to $GOSSAMER_CACHE (default ~/.cache/gossamer).
@@ -24,6 +25,11 @@ compgen -G "/usr/share/vulkan/icd.d/*.json" >/dev/null || compgen -G "/etc/vulka
   [[ "$(uname)" == Darwin ]] || wanted+=(mesa-vulkan-drivers)
 ldconfig -p 2>/dev/null | grep -q libvulkan.so.1 || [[ "$(uname)" == Darwin ]] || wanted+=(libvulkan1)
 
+if [[ "$(uname)" == Linux ]]; then
+  have aarch64-linux-gnu-gcc || wanted+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+  have qemu-aarch64-static || have qemu-aarch64 || wanted+=(qemu-user-static)
+fi
+
 if ! have cargo; then
   say "Rust is missing: install it with rustup (https://rustup.rs), then run this again"
   exit 1
@@ -44,6 +50,13 @@ fi
 if [[ $debian_rust == yes ]]; then
   [[ -x /usr/bin/rustc && -d /usr/lib/rustlib/src/rust/library ]] || wanted+=(rustc-web cargo-web rust-web-src)
   [[ -x /usr/bin/clippy-driver ]] || wanted+=(rust-web-clippy)
+fi
+
+# The target for 64-bit Arm comes from rustup alone; without it that one test is left out, and says so.
+arm=aarch64-unknown-linux-musl
+if [[ "$(uname)" == Linux ]] && ! rustup target list --installed 2>/dev/null | grep -qx "$arm"; then
+  rustup target add "$arm" >/dev/null 2>&1 ||
+    say "rustup cannot download $arm here: the build for 64-bit Arm is left out"
 fi
 
 if ((${#wanted[@]})); then
