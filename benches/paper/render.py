@@ -307,7 +307,9 @@ def serving():
                    "the patient client: p50, p99, ms", "errors"], loads)
     end = [f"Of {r['promised']} documents that were acknowledged meanwhile, {r['there']} are there; the server ended with code "
            f"{r['exit_code']}, `gossamer verify` with {r['verify']}." for r in rows if "promised" in r and "there" in r]
-    return "\n\n".join([first, second, third, *end])
+    starts = [f"From starting the command to its answer, model and self-test included: {number(r['p50_ms'])} ms, at best "
+              f"{number(r['best_ms'])} ({r['runs']} runs; a binary of {r['binary_bytes'] / 1e6:.1f} MB)." for r in rows if "binary_bytes" in r]
+    return "\n\n".join([first, second, *starts, third, *end])
 
 
 SECTIONS = {
