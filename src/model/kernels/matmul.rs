@@ -195,8 +195,7 @@ impl<L: Copy> Panel<'_, L> {
                 }
             }
         }
-        // Four inputs a round: the loop's own arithmetic costs as much as one.
-        let (rounds, rest) = weights.as_chunks::<4>();
+        let (rounds, rest) = tiles::rounds::<S, _>(weights);
         let mut fours = [inputs[0].as_chunks::<4>().0; M];
         for (four, input) in fours.iter_mut().zip(&inputs) {
             *four = &input.as_chunks::<4>().0[..rounds.len()];
@@ -210,16 +209,21 @@ impl<L: Copy> Panel<'_, L> {
                 step(simd, &mut sums, &x, &weights[j]);
             }
         }
+        for i in 0..M {
+            inputs[i] = &inputs[i][4 * rounds.len()..][..rest.len()];
+        }
         for (p, weights) in rest.iter().enumerate() {
             let mut x = [0f32; M];
             for i in 0..M {
-                x[i] = inputs[i][4 * rounds.len() + p];
+                x[i] = inputs[i][p];
             }
             step(simd, &mut sums, &x, weights);
         }
-        for (i, sums) in sums.iter().enumerate() {
+        let rows = in_memory(simd, &sums);
+        for (i, sums) in rows.iter().enumerate() {
             let at = (row + i) * self.output_stride + self.first;
-            finish(simd, sums, &mut output[at..at + self.width], self.after);
+            let to = &mut output[at..at + self.width];
+            finish(simd, &loaded(simd, sums), to, self.after);
         }
     }
 }
@@ -242,6 +246,32 @@ fn step<S: Simd, const M: usize, const V: usize>(
             sums[i][v] = simd.mul_add(x, w[v], sums[i][v]);
         }
     }
+}
+
+/// A tile's sums, for what is done with them row by row: too much to be unrolled, and an array that a loop which is
+/// not unrolled reads is in memory from the start, where each addition costs a store.
+#[inline(always)]
+pub(super) fn in_memory<S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    sums: &[[S::F; V]; M],
+) -> [[S::Lanes; V]; M] {
+    let mut rows = [[<S::Lanes as bytemuck::Zeroable>::zeroed(); V]; M];
+    for i in 0..M {
+        for v in 0..V {
+            simd.store(&mut rows[i][v], sums[i][v]);
+        }
+    }
+    rows
+}
+
+/// One row of them.
+#[inline(always)]
+pub(super) fn loaded<S: Simd, const V: usize>(simd: S, row: &[S::Lanes; V]) -> [S::F; V] {
+    let mut values = [simd.splat(0.0); V];
+    for v in 0..V {
+        values[v] = simd.load(&row[v]);
+    }
+    values
 }
 
 /// Puts one row of sums where it belongs; `to` may be shorter than the vectors.

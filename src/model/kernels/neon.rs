@@ -73,6 +73,7 @@ impl Simd for Neon {
     // 16 accumulators, 2 weights and a value of each row of 32 registers.
     const ROWS: usize = 8;
     const VECTORS: usize = 2;
+    const FOUR_A_ROUND: bool = true;
     const GROUP: usize = 2;
     const ACTIVATION_OFFSET: i32 = 0;
 

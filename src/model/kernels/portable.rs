@@ -26,6 +26,7 @@ impl Simd for Portable {
     const LANES: usize = 4;
     const ROWS: usize = 4;
     const VECTORS: usize = 2;
+    const FOUR_A_ROUND: bool = false;
     const GROUP: usize = 2;
     const ACTIVATION_OFFSET: i32 = 0;
 

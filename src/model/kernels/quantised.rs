@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::matmul::{After, finish};
+use super::matmul::{After, finish, in_memory, loaded};
 use super::memory::Buffer;
 use super::relaxed::{self, Relaxed};
 use super::simd::{Kernel, Simd};
@@ -426,8 +426,7 @@ impl<L, B, const V: usize> Tile<'_, L, B, V> {
                 let at = ((row + i) * self.planes + plane) * groups;
                 *input = &self.activations[at..at + groups];
             }
-            // Four groups a round, as in f32.
-            let (rounds, rest) = self.weights.as_chunks::<4>();
+            let (rounds, rest) = tiles::rounds::<S, _>(self.weights);
             let mut fours = [inputs[0].as_chunks::<4>().0; M];
             for (four, input) in fours.iter_mut().zip(&inputs) {
                 *four = &input.as_chunks::<4>().0[..rounds.len()];
@@ -441,21 +440,31 @@ impl<L, B, const V: usize> Tile<'_, L, B, V> {
                     }
                 }
             }
+            for i in 0..M {
+                inputs[i] = &inputs[i][4 * rounds.len()..][..rest.len()];
+            }
             for (p, weights) in rest.iter().enumerate() {
                 for i in 0..M {
-                    let x = inputs[i][4 * rounds.len() + p];
+                    let x = inputs[i][p];
                     for v in 0..V {
                         sums[i][v] = simd.dot(sums[i][v], x, &weights[v]);
                     }
                 }
             }
         }
-        for (i, sums) in sums.iter().enumerate() {
+        let mut products = [[simd.splat(0.0); V]; M];
+        for i in 0..M {
+            for v in 0..V {
+                products[i][v] = simd.to_f32(sums[i][v]);
+            }
+        }
+        let rows = in_memory(simd, &products);
+        for (i, products) in rows.iter().enumerate() {
             let row_scale = simd.splat(self.row_scales[row + i]);
-            let mut values = [simd.splat(0.0); V];
+            let mut values = loaded(simd, products);
             for v in 0..V {
                 let scale = simd.mul(simd.load(&self.scales[v]), row_scale);
-                values[v] = simd.mul_add(simd.to_f32(sums[v]), scale, simd.load(&self.bias[v]));
+                values[v] = simd.mul_add(values[v], scale, simd.load(&self.bias[v]));
             }
             let at = (row + i) * self.output_stride + self.first;
             finish(simd, &values, &mut output[at..at + self.width], self.after);

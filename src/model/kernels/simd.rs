@@ -22,6 +22,8 @@ pub trait Simd: Copy + Send + Sync {
     const ROWS: usize;
     /// Vectors per row of a tile.
     const VECTORS: usize;
+    /// Whether a tile takes four inputs a round: where tiles are small, the loop's own arithmetic costs as much as an input.
+    const FOUR_A_ROUND: bool;
     /// 8-bit products that one lane sums at a time, 2 or 4; they share a `u32` of activations.
     const GROUP: usize;
     /// What is added to a quantised activation before it is stored, and taken back by the sums' start.

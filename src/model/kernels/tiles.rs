@@ -1,4 +1,16 @@
-//! Cutting rows into tiles of nearly equal height.
+//! Cutting rows into tiles of nearly equal height, and a tile's work into rounds.
+
+use super::simd::Simd;
+
+/// What is done four at a time, and what one by one.
+#[inline(always)]
+pub(super) fn rounds<S: Simd, T>(all: &[T]) -> (&[[T; 4]], &[T]) {
+    if S::FOUR_A_ROUND {
+        all.as_chunks()
+    } else {
+        (&[], all)
+    }
+}
 
 /// Calls the body for blocks of at most `S::ROWS` rows, with the first row and the height as a constant.
 macro_rules! each_block {

@@ -73,6 +73,7 @@ impl Simd for Simd128 {
     // 8 accumulators, 2 weights, a broadcast and a product: engines have 16 registers, some reserved.
     const ROWS: usize = 4;
     const VECTORS: usize = 2;
+    const FOUR_A_ROUND: bool = true;
     const GROUP: usize = 2;
     const ACTIVATION_OFFSET: i32 = 0;
 

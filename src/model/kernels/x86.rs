@@ -114,6 +114,7 @@ impl Simd for Avx512 {
     // 24 accumulators, 3 weights and a broadcast of 32 registers; 8 row pointers of 16.
     const ROWS: usize = 8;
     const VECTORS: usize = 3;
+    const FOUR_A_ROUND: bool = false;
     const GROUP: usize = 4;
     const ACTIVATION_OFFSET: i32 = 128;
 
@@ -199,6 +200,7 @@ impl Simd for Avx2 {
     // 12 accumulators, 2 weights and a broadcast of 16 registers.
     const ROWS: usize = 6;
     const VECTORS: usize = 2;
+    const FOUR_A_ROUND: bool = false;
     // Pairs of 16 bits: sums of pairs of 8-bit products would saturate.
     const GROUP: usize = 2;
     const ACTIVATION_OFFSET: i32 = 0;
