@@ -93,10 +93,11 @@ static: claim ## build the small static command without GPU (ARCH=aarch64, x86_6
 	@echo "$(STATIC): $$(stat -c %s $(STATIC)) bytes"
 
 test-aarch64: ## build it for 64-bit Arm, state its size, and where QEMU is, have it index and find there
-	@if rustup target list --installed | grep -qx aarch64-unknown-linux-musl; then \
+	@scripts/setup.sh aarch64
+	@if rustup target list --installed | grep -qx aarch64-unknown-linux-musl && command -v aarch64-linux-gnu-gcc >/dev/null; then \
 		$(MAKE) --no-print-directory static ARCH=aarch64 && \
 		scripts/test-aarch64.sh $(NATIVE)/aarch64-unknown-linux-musl/release/gossamer; \
-		else echo "test-aarch64: LEFT OUT, Rust's target for it is not here (scripts/setup.sh says why)" >&2; fi
+		else echo "test-aarch64: LEFT OUT, the target or the C compiler for it is not here" >&2; fi
 
 CROSS := aarch64-unknown-linux-gnu
 cross: ## build the command for aarch64 Linux; on Debian: apt-get install gcc-aarch64-linux-gnu

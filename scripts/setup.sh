@@ -3,7 +3,7 @@
 #
 #   the wasm32 target of Rust, wasm-bindgen's command, Node packages of the browser tests,
 #   a Chromium with WebGPU, and a Vulkan driver (Mesa's software one if there is no GPU);
-#   on Linux, for the command on 64-bit Arm: Rust's target, a C compiler, and QEMU to try it
+#   with the argument `aarch64` also, as far as they can be had: Rust's target, a C compiler and QEMU for 64-bit Arm
 #
 # System packages are installed with apt where it exists and we may use it; elsewhere the script says what is
 # missing. Everything else goes to $GOSSAMER_CACHE (default ~/.cache/gossamer).
@@ -24,11 +24,6 @@ have node || wanted+=(nodejs npm)
 compgen -G "/usr/share/vulkan/icd.d/*.json" >/dev/null || compgen -G "/etc/vulkan/icd.d/*.json" >/dev/null ||
   [[ "$(uname)" == Darwin ]] || wanted+=(mesa-vulkan-drivers)
 ldconfig -p 2>/dev/null | grep -q libvulkan.so.1 || [[ "$(uname)" == Darwin ]] || wanted+=(libvulkan1)
-
-if [[ "$(uname)" == Linux ]]; then
-  have aarch64-linux-gnu-gcc || wanted+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
-  have qemu-aarch64-static || have qemu-aarch64 || wanted+=(qemu-user-static)
-fi
 
 if ! have cargo; then
   say "Rust is missing: install it with rustup (https://rustup.rs), then run this again"
@@ -52,24 +47,31 @@ if [[ $debian_rust == yes ]]; then
   [[ -x /usr/bin/clippy-driver ]] || wanted+=(rust-web-clippy)
 fi
 
-# The target for 64-bit Arm comes from rustup alone; without it that one test is left out, and says so.
-arm=aarch64-unknown-linux-musl
-if [[ "$(uname)" == Linux ]] && ! rustup target list --installed 2>/dev/null | grep -qx "$arm"; then
-  rustup target add "$arm" >/dev/null 2>&1 ||
-    say "rustup cannot download $arm here: the build for 64-bit Arm is left out"
-fi
-
+install() {
+  local sudo=()
+  [[ "$(id -u)" == 0 ]] || sudo=(sudo)
+  say "installing $*"
+  "${sudo[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
 if ((${#wanted[@]})); then
   if have apt-get; then
-    sudo=()
-    [[ "$(id -u)" == 0 ]] || sudo=(sudo)
-    say "installing ${wanted[*]}"
-    "${sudo[@]}" apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+    install "${wanted[@]}"
   else
     say "please install: ${wanted[*]} (then run this again)"
     exit 1
   fi
+fi
+
+# For 64-bit Arm: what cannot be had is said, and its test is left out.
+if [[ "${1:-}" == aarch64 ]]; then
+  arm=aarch64-unknown-linux-musl
+  rustup target list --installed 2>/dev/null | grep -qx "$arm" || rustup target add "$arm" >/dev/null 2>&1 ||
+    say "rustup cannot download $arm here"
+  wanted=()
+  have aarch64-linux-gnu-gcc || wanted+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+  have qemu-aarch64-static || have qemu-aarch64 || wanted+=(qemu-user-static)
+  ((${#wanted[@]} == 0)) || { have apt-get && install "${wanted[@]}"; } || say "not here: ${wanted[*]}"
 fi
 
 # Debian ships the source of its standard library, not the compiled one for wasm32: build it once.
