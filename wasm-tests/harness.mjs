@@ -43,9 +43,9 @@ export async function browser({ profile, ...options } = {}) {
   return { context, close };
 }
 
-/** Serves the page; `model` is a folder whose files are listed anew, by default the one that was built. */
-export async function site({ model, intercept } = {}) {
-  const mounts = {};
+/** Serves the page; `model` is a folder whose files are listed anew, by default the one that was built; `mounts` are others. */
+export async function site({ model, intercept, mounts: others } = {}) {
+  const mounts = { ...others };
   let folder;
   if (model) {
     folder = await mkdtemp(path.join(os.tmpdir(), "gossamer-model-"));

@@ -1,6 +1,6 @@
 // The worker: owns the engine (WebAssembly), so that the page never waits for it.
 
-import init, { Engine, version } from "./pkg/gossamer.js";
+import init, { Engine, Weights, version } from "./pkg/gossamer.js";
 import { metadataOf, sectionsOf } from "./js/hit.js";
 import * as models from "./js/model.js";
 import { tellOfRequests } from "./js/requests.js";
@@ -35,7 +35,7 @@ const methods = {
     const checked = engine?.stats().documents > 0 ? await imported(name, { storage: "memory" }, bytes) : undefined;
     engine?.close();
     try {
-      if (fit) await checked?.load(await modelFiles(() => {}), fit);
+      if (fit && checked) await loadInto(checked, await modelFiles(() => {}), fit);
       await Engine.destroy(name);
       engine = await imported(name, undefined, bytes);
     } catch (error) {
@@ -78,7 +78,7 @@ const methods = {
     progress({ phase: "starting" });
     await breathe();
     const calibration = await models.measured(modelBase, version());
-    const info = await opened().load({ ...model, calibration }, backend);
+    const info = await loadInto(opened(), { ...model, calibration }, backend);
     if (info.calibration && !calibration) await models.keepMeasured(modelBase, version(), info.calibration);
     if (info.backend.kind === "gpu") info.backend.name = (await adapterName()) ?? info.backend.name;
     return { ...info, loadMs, startMs: performance.now() - started - loadMs };
@@ -207,10 +207,13 @@ async function fetched(url) {
   return response;
 }
 
-/** The model as the engine takes it. */
+const loadInto = (engine, { weights, ...model }, backend) => engine.load(model, backend, weights);
+
+/** The model as the engine takes it; the weights are in its memory as soon as they have arrived. */
 async function modelFiles(progress) {
+  await booted;
   const manifest = await models.describe(modelBase);
-  const files = await models.load(modelBase, manifest, progress);
+  const files = await models.load(modelBase, manifest, progress, { "model.safetensors": (bytes) => new Weights(bytes) });
   return {
     name: manifest.name,
     config: files["config.json"],
@@ -218,7 +221,6 @@ async function modelFiles(progress) {
     sentence: files["sentence_bert_config.json"],
     codec: files["codec.gsc"],
     weights: files["model.safetensors"],
-    sha256: manifest.files.find(({ name }) => name === "model.safetensors")?.sha256,
   };
 }
 
@@ -243,7 +245,8 @@ class Gate {
   }
 }
 
-/** What the browser tells about the GPU; some tell nothing. */
+/** What the browser tells about the GPU; some tell nothing. wgpu passes on the description alone, which is often empty:
+ *  this can go with https://github.com/gfx-rs/wgpu/issues/8819. */
 async function adapterName() {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   const { description, vendor, architecture } = adapter?.info ?? {};

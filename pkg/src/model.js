@@ -1,6 +1,7 @@
 // The model's files: downloaded once in parts, kept, and checked against their SHA-256 before every use. A part is
 // stored only when all of its bytes have arrived, so a file that is not whole is never taken for one, and a
-// download that was cut off goes on with the first part that is missing.
+// download that was cut off goes on with the first part that is missing. Parts are handed over in order, whether they
+// are kept or arrive, and let go of at once.
 
 import { SearchError } from "./errors.js";
 import { MINILM } from "./pinned.js";
@@ -36,8 +37,12 @@ export async function forget(platform = {}) {
   for (const key of await platform.modelCache.keys()) await platform.modelCache.delete(key);
 }
 
-/** Loads every file, from the cache where it is there. Calls `onProgress({ loaded, total })`; `loaded` never falls. */
-export async function load(source, platform, signal, onProgress) {
+/**
+ * Loads every file, from the cache where it is there. Calls `onProgress({ loaded, total })`; `loaded` never falls.
+ * `sinks` has what takes a file part by part instead of having it in memory: by its name, a function from its size to
+ * an object with `push(part)` and `sha256()`. That object then stands for the file.
+ */
+export async function load(source, platform, signal, onProgress, sinks = {}) {
   if (source.given) return source.given;
   if (!globalThis.crypto?.subtle) {
     throw new SearchError("unsupported", "The model cannot be verified here: open this page over https or from localhost.");
@@ -52,7 +57,18 @@ export async function load(source, platform, signal, onProgress) {
   };
   advance(0);
   const loaded = {};
-  for (const file of source.files) loaded[file.name] = await loadFile(cache, source.base, file, platform, signal, advance);
+  for (const file of source.files) {
+    const sink = sinks[file.name]?.(file.bytes) ?? new Whole(file.bytes);
+    try {
+      await loadFile({ cache, base: source.base, file, sink, platform, signal, advance });
+    } catch (error) {
+      sink.free?.();
+      // What is damaged is fetched anew by the next call.
+      if (error.code === "model-integrity") for (const part of partsOf(source.base, file)) await cache?.delete(part.key);
+      throw error;
+    }
+    loaded[file.name] = sink.bytes ?? sink;
+  }
   if (source.manifest) {
     const { name, files } = source;
     // For visits without a connection.
@@ -97,79 +113,112 @@ async function fetchManifest(url, cache, platform) {
   }
 }
 
-async function loadFile(cache, base, file, platform, signal, advance) {
-  const bytes = new Uint8Array(file.bytes);
-  const parts = partsOf(base, file);
-  let missing = [];
-  for (const part of parts) {
-    signal.throwIfAborted();
-    const stored = await cache?.get(part.key);
-    if (stored?.length === part.length) {
-      bytes.set(stored, part.start);
-      advance(part.length);
-    } else {
-      missing.push(part);
-    }
+/** A file in memory. */
+class Whole {
+  #at = 0;
+
+  constructor(size) {
+    this.bytes = new Uint8Array(size);
   }
-  for (let attempt = 1; missing.length > 0; attempt++) {
-    try {
-      missing = await download({ cache, base, file, bytes, missing, platform, signal, advance });
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof SearchError) throw error;
-      if (attempt === TRIES) throw unavailable(`The model file ${file.name} could not be loaded from ${base}: ${error.message}. What has arrived is kept; try again.`, error);
-      missing = error.missing ?? missing;
-      await new Promise((wake) => setTimeout(wake, 300 * 2 ** attempt));
-    }
+
+  push(part) {
+    this.bytes.set(part, this.#at);
+    this.#at += part.length;
   }
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const hex = Array.from(digest, (b) => b.toString(16).padStart(2, "0")).join("");
-  if (hex !== file.sha256) {
-    for (const part of parts) await cache?.delete(part.key);
-    throw new SearchError("model-integrity", `The model file ${file.name} is not the one expected (its SHA-256 differs), so it is not used. Reload to fetch it again.`, { retryable: true });
+
+  async sha256() {
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", this.bytes));
+    return Array.from(digest, (b) => b.toString(16).padStart(2, "0")).join("");
   }
-  return bytes;
 }
 
-/** Fetches from the first missing part to the end of the run of missing parts; returns what is still missing. */
-async function download({ cache, base, file, bytes, missing, platform, signal, advance }) {
-  const first = missing[0];
-  let run = 1;
-  while (run < missing.length && missing[run].start === missing[run - 1].start + missing[run - 1].length) run++;
-  const end = missing[run - 1].start + missing[run - 1].length;
-  const partial = first.start > 0 || end < file.bytes;
-  const headers = partial ? { Range: `bytes=${first.start}-${end - 1}` } : {};
+async function loadFile({ cache, base, file, sink, platform, signal, advance }) {
+  const parts = partsOf(base, file);
+  const kept = new Set(await cache?.keys());
+  const missing = (part) => !kept.has(part.key);
+  let next = 0;
+  for (let attempt = 1; next < parts.length;) {
+    signal.throwIfAborted();
+    if (!missing(parts[next])) {
+      const stored = await cache.get(parts[next].key);
+      if (stored?.length === parts[next].length) {
+        sink.push(stored);
+        letGo(stored);
+        advance(parts[next++].length);
+      } else {
+        kept.delete(parts[next].key);
+      }
+      continue;
+    }
+    let end = next;
+    while (end < parts.length && missing(parts[end])) end++;
+    try {
+      const before = next;
+      await download({ cache, base, file, parts: parts.slice(next, end), sink, platform, signal, advance, arrived: () => next++ });
+      if (next === before) throw new Error("the connection ended early");
+    } catch (error) {
+      signal.throwIfAborted();
+      // A sink's errors are not the network's.
+      if (error instanceof SearchError || error.code === "model-integrity") throw error;
+      if (attempt === TRIES) throw unavailable(`The model file ${file.name} could not be loaded from ${base}: ${error.message}. What has arrived is kept; try again.`, error);
+      await new Promise((wake) => setTimeout(wake, 300 * 2 ** attempt++));
+    }
+  }
+  if ((await sink.sha256()) !== file.sha256) {
+    throw new SearchError("model-integrity", `The model file ${file.name} is not the one expected (its SHA-256 differs), so it is not used. Reload to fetch it again.`, { retryable: true });
+  }
+}
+
+/** Fetches parts that follow each other; calls `arrived` after each. A connection that ends early leaves some out. */
+async function download({ cache, base, file, parts, sink, platform, signal, advance, arrived }) {
+  const [first, last] = [parts[0], parts.at(-1)];
+  const partial = first.start > 0 || last.start + last.length < file.bytes;
+  const headers = partial ? { Range: `bytes=${first.start}-${last.start + last.length - 1}` } : {};
   const response = await get(new URL(file.name, base), { headers, cache: "no-store", signal }, platform);
   if (response.status === 404) throw unavailable(`The model file ${file.name} is not at ${base}.`);
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
   // A server without ranges sends the whole file: skip what is there already.
   let at = response.status === 206 ? first.start : 0;
-  const todo = [...missing];
+  const todo = [...parts];
+  const room = new Uint8Array(Math.max(...parts.map(({ length }) => length)));
   const reader = response.body.getReader();
   let counted = first.start;
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      let { done, value } = await reader.read();
       if (done) break;
       if (at + value.length > file.bytes) throw new SearchError("model-integrity", `The model file ${file.name} is longer than expected.`);
-      bytes.set(value, at);
-      at += value.length;
-      if (todo.length > 0 && at > counted) {
-        advance(at - counted);
-        counted = at;
+      while (value.length > 0) {
+        const part = todo[0];
+        const skip = part ? Math.min(value.length, Math.max(0, part.start - at)) : value.length;
+        const here = value.subarray(skip, part && skip + part.start + part.length - (at + skip));
+        if (here.length > 0) room.set(here, at + skip - part.start);
+        at += skip + here.length;
+        value = value.subarray(skip + here.length);
+        if (part && at === part.start + part.length) {
+          const whole = room.subarray(0, part.length);
+          await keep(cache, part.key, whole);
+          sink.push(whole);
+          todo.shift();
+          arrived();
+        }
       }
-      while (todo.length > 0 && at >= todo[0].start + todo[0].length) {
-        const part = todo.shift();
-        await keep(cache, part.key, bytes.subarray(part.start, part.start + part.length));
+      if (at > counted) {
+        advance(Math.min(at, last.start + last.length) - counted);
+        counted = Math.min(at, last.start + last.length);
       }
     }
   } catch (error) {
     reader.cancel().catch(() => {});
-    advance(-(counted - (todo[0]?.start ?? counted)));
-    throw Object.assign(error, { missing: todo });
+    throw error;
+  } finally {
+    if (todo.length > 0) advance(todo[0].start - counted);
   }
-  if (todo.length === missing.length) throw new Error("the connection ended early");
-  return todo;
+}
+
+/** Frees a part's memory now rather than at the next collection, where that can be done. */
+function letGo(part) {
+  part.buffer.transfer?.(0);
 }
 
 function partsOf(base, file) {
@@ -215,7 +264,7 @@ async function openCache(platform, make) {
 
 /** A full disk costs the next visit a download, not this one its model. */
 async function keep(cache, key, bytes) {
-  await cache?.put(key, bytes.slice()).catch(() => {});
+  await cache?.put(key, bytes).catch(() => {});
 }
 
 /** Fetches; `file:` URLs where the platform can. */

@@ -76,7 +76,9 @@ class Service {
       throw new SearchError("unsupported", "This build has no encoder: give open() an embedder, or import \"gossamer-search\" instead of \"gossamer-search/slim\".");
     }
     const source = await models.describe(model, this.#platform);
-    const files = await models.load(source, this.#platform, signal, (p) => emit({ phase: "model", ...p }));
+    // The weights go into the engine as they arrive; those that the application gave are read where they are.
+    const sinks = { "model.safetensors": (bytes) => new wasm.Weights(bytes) };
+    const files = await models.load(source, this.#platform, signal, (p) => emit({ phase: "model", ...p }), sinks);
     emit({ phase: "start", loaded: source.bytes, total: source.bytes });
     await breathe();
     signal.throwIfAborted();
@@ -91,11 +93,9 @@ class Service {
       tokenizer: files["tokenizer.json"],
       sentence: files["sentence_bert_config.json"],
       codec: files["codec.gsc"],
-      weights: files["model.safetensors"],
-      // Files from elsewhere were checked; what the application gave is hashed by the engine.
-      sha256: source.given ? undefined : source.files.find(({ name }) => name === "model.safetensors")?.sha256,
+      weights: source.given?.["model.safetensors"],
       calibration,
-    }, choice);
+    }, choice, source.given ? undefined : files["model.safetensors"]);
     if (facts.calibration && !calibration) await models.keepMeasured(source, wasm.version(), this.#platform, facts.calibration);
     if (!gpu && backend === "auto") facts.rejected.push("there is no WebGPU here");
     if (facts.backend.kind === "gpu") facts.backend.name = (await adapterName()) ?? facts.backend.name;
@@ -284,7 +284,8 @@ class Service {
   }
 }
 
-/** What the browser tells about the GPU; some tell nothing. */
+/** What the browser tells about the GPU; some tell nothing. wgpu passes on the description alone, which is often empty:
+ *  this can go with https://github.com/gfx-rs/wgpu/issues/8819. */
 async function adapterName() {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   const { description, vendor, architecture } = adapter?.info ?? {};

@@ -75,36 +75,42 @@ impl Encoder {
         let prompts = prompts.unwrap_or_default();
         tokenizer.keep_room_for(&prompts.passage)?;
         let weights = Weights::parse(files.weights)?;
+        // Converted weights are the same model.
+        let sha256 = match weights.source().or(files.sha256) {
+            Some(known) => known,
+            None => sha256(files.weights)?,
+        };
+        let precision = weights.precision();
+        let gpu = match choice {
+            Choice::Cpu => None,
+            _ => Some(Gpu::open(&config, pooling, &weights, choice).await),
+        };
         let isa = Isa::detect();
         let mut encoder = Self {
             id: ModelId {
                 name: files.name.into(),
-                // Converted weights are the same model.
-                sha256: match weights.source().or(files.sha256) {
-                    Some(known) => known,
-                    None => sha256(files.weights)?,
-                },
+                sha256,
             },
             tokenizer,
             prompts,
-            cpu: CpuBert::load(&config, pooling, &weights, isa)?,
+            cpu: CpuBert::load(&config, pooling, &weights.for_the_last_time(), isa)?,
             gpu: None,
             lost: OnceLock::new(),
             calibration: None,
             recent: Recent::new(RECENT_TOKENS),
             dim: config.hidden_size,
-            precision: weights.precision(),
+            precision,
             cpu_info: DeviceInfo {
                 kind: "cpu",
-                name: cpu_name(isa, weights.precision()),
+                name: cpu_name(isa, precision),
                 api: "none".into(),
                 software: false,
             },
             self_test: 0.0,
             rejected: Vec::new(),
         };
-        if choice != Choice::Cpu {
-            match encoder.try_gpu(&config, pooling, &weights, choice).await {
+        if let Some(opened) = gpu {
+            match encoder.try_gpu(opened).await {
                 Ok(()) => return Ok(encoder),
                 Err(e @ Error::Device { .. }) if choice != Choice::Gpu => {
                     encoder.gpu = None;
@@ -117,14 +123,8 @@ impl Encoder {
         Ok(encoder)
     }
 
-    async fn try_gpu(
-        &mut self,
-        config: &BertConfig,
-        pooling: Pooling,
-        weights: &Weights<'_>,
-        choice: Choice,
-    ) -> Result<(), Error> {
-        self.gpu = Some(Gpu::open(config, pooling, weights, choice).await?);
+    async fn try_gpu(&mut self, opened: Result<Gpu, Error>) -> Result<(), Error> {
+        self.gpu = Some(opened?);
         self.test().await?;
         // A GPU that failed and was made up for by the CPU has not passed.
         match self.lost.take() {

@@ -23,6 +23,8 @@ mod gpu;
 mod kernels;
 pub mod pinned;
 #[cfg(feature = "encoder")]
+pub mod received;
+#[cfg(feature = "encoder")]
 mod recent;
 #[cfg(feature = "encoder")]
 pub mod selftest;
@@ -30,6 +32,8 @@ pub mod selftest;
 pub mod source;
 #[cfg(feature = "encoder")]
 pub mod tokenizer;
+#[cfg(feature = "encoder")]
+pub mod values;
 #[cfg(feature = "encoder")]
 pub(crate) mod weights;
 

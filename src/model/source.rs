@@ -2,6 +2,7 @@
 //! what is made of it.
 
 use super::Error;
+use super::values::Values;
 
 /// Bytes that can be read from anywhere.
 pub trait Source {
@@ -13,6 +14,11 @@ pub trait Source {
     /// # Errors
     /// What went wrong, in words; `at + to.len()` beyond the end is an error too.
     fn read(&self, at: u64, to: &mut [u8]) -> Result<(), String>;
+
+    /// The values of the tensor that begins at `at`, if they are in memory: they are gone from here then.
+    fn take(&self, _at: u64) -> Option<Values> {
+        None
+    }
 }
 
 impl Source for [u8] {

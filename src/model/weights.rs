@@ -3,8 +3,8 @@
 //! A converted file (see [`super::convert`]) names the original in its metadata. A matrix of 8 bits is stored as I8 with
 //! one f32 scale per row beside it, under the same name with `.scale` appended.
 
-use bytemuck::Pod;
-use half::{bf16, f16};
+use std::ops::Range;
+
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
@@ -12,6 +12,7 @@ use super::Error;
 use super::config::BertConfig;
 use super::convert::Precision;
 use super::source::Source;
+use super::values::Values;
 
 /// Metadata key of a converted file: SHA-256 of the original in hexadecimal.
 pub(super) const SOURCE: &str = "gossamer.source.sha256";
@@ -19,14 +20,56 @@ pub(super) const SOURCE: &str = "gossamer.source.sha256";
 /// Longest header that is read: MiniLM's has 10 kB.
 const MOST_HEADER: u64 = 16 << 20;
 
+/// The header of a weights file.
+pub(super) struct Header {
+    tensors: Metadata,
+    /// Where the tensors begin.
+    start: u64,
+}
+
+impl Header {
+    /// Where the header of a file of `size` bytes ends that begins with `length`.
+    pub(super) fn end(length: [u8; 8], size: u64) -> Result<u64, Error> {
+        let length = u64::from_le_bytes(length);
+        if length > MOST_HEADER || length > size.saturating_sub(8) {
+            return Err(damaged(format!(
+                "its header is said to have {length} bytes"
+            )));
+        }
+        Ok(8 + length)
+    }
+
+    /// Reads the header, `head` with its length before it, and checks that the tensors fill the file's `size` bytes.
+    pub(super) fn parse(head: &[u8], size: u64) -> Result<Self, Error> {
+        let json = head.get(8..).unwrap_or_default();
+        let tensors: Metadata = serde_json::from_slice(json).map_err(|e| damaged(e.to_string()))?;
+        let start = head.len() as u64;
+        if start + covered(&tensors)? != size {
+            return Err(damaged("its size is not what its header says".into()));
+        }
+        Ok(Self { tensors, start })
+    }
+
+    /// Where each tensor lies in the file, in order, and its type. None of them is empty.
+    pub(super) fn places(&self) -> Vec<(Range<u64>, Dtype)> {
+        let place = |t: &TensorInfo| {
+            let (from, to) = t.data_offsets;
+            (self.start + from as u64..self.start + to as u64, t.dtype)
+        };
+        let mut all: Vec<_> = self.tensors.tensors().into_values().map(place).collect();
+        all.retain(|(place, _)| !place.is_empty());
+        all.sort_by_key(|(place, _)| place.start);
+        all
+    }
+}
+
 /// A weights file whose header was read; tensors are read one at a time, when they are asked for.
 pub struct Weights<'a> {
     file: &'a dyn Source,
-    header: Metadata,
-    /// Where the tensors begin.
-    start: u64,
+    header: Header,
     prefix: &'static str,
     source: Option<[u8; 32]>,
+    last_time: bool,
 }
 
 /// A matrix as it is stored.
@@ -60,23 +103,20 @@ impl<'a> Weights<'a> {
     pub fn parse(file: &'a dyn Source) -> Result<Self, Error> {
         let mut length = [0; 8];
         file.read(0, &mut length).map_err(damaged)?;
-        let length = u64::from_le_bytes(length);
-        if length > MOST_HEADER || length > file.size().saturating_sub(8) {
-            return Err(damaged(format!(
-                "its header is said to have {length} bytes"
-            )));
-        }
-        let mut head = vec![0; length as usize];
-        file.read(8, &mut head).map_err(damaged)?;
-        let header: Metadata = serde_json::from_slice(&head).map_err(|e| damaged(e.to_string()))?;
-        let start = 8 + length;
-        if start + covered(&header)? != file.size() {
-            return Err(damaged("its size is not what its header says".into()));
-        }
+        let mut head = vec![0; Header::end(length, file.size())? as usize];
+        file.read(0, &mut head).map_err(damaged)?;
+        let header = Header::parse(&head, file.size())?;
         // Exports differ only in whether the encoder is nested under "bert.".
-        let nested = header.info("bert.embeddings.word_embeddings.weight");
+        let nested = header
+            .tensors
+            .info("bert.embeddings.word_embeddings.weight");
         let prefix = if nested.is_some() { "bert." } else { "" };
-        let source = match header.metadata().as_ref().and_then(|m| m.get(SOURCE)) {
+        let source = match header
+            .tensors
+            .metadata()
+            .as_ref()
+            .and_then(|m| m.get(SOURCE))
+        {
             Some(text) => {
                 Some(unhex(text).ok_or_else(|| damaged(format!("{SOURCE} is {text:?}")))?)
             }
@@ -85,10 +125,18 @@ impl<'a> Weights<'a> {
         Ok(Self {
             file,
             header,
-            start,
             prefix,
             source,
+            last_time: false,
         })
+    }
+
+    /// The same; each tensor is asked for once more, and may be moved from where it is.
+    pub fn for_the_last_time(self) -> Self {
+        Self {
+            last_time: true,
+            ..self
+        }
     }
 
     /// The hash of the file that this one was converted from.
@@ -99,7 +147,7 @@ impl<'a> Weights<'a> {
     /// The precision of the matrices.
     pub fn precision(&self) -> Precision {
         let name = format!("{}embeddings.word_embeddings.weight", self.prefix);
-        match self.header.info(&name).map(|t| t.dtype) {
+        match self.header.tensors.info(&name).map(|t| t.dtype) {
             Some(Dtype::F16) => Precision::F16,
             Some(Dtype::I8) => Precision::Int8,
             _ => Precision::F32,
@@ -110,6 +158,7 @@ impl<'a> Weights<'a> {
     pub(super) fn of_floats(&self) -> Vec<(String, Vec<usize>)> {
         let mut all: Vec<(String, Vec<usize>)> = self
             .header
+            .tensors
             .tensors()
             .into_iter()
             .filter(|(_, t)| matches!(t.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16))
@@ -121,52 +170,44 @@ impl<'a> Weights<'a> {
 
     /// A tensor of floats by its whole name, as f32.
     pub(super) fn floats(&self, name: &str) -> Result<Vec<f32>, Error> {
-        let info = self.header.info(name);
+        let info = self.header.tensors.info(name);
         let info = info.ok_or_else(|| damaged(format!("{name} is not there")))?;
         Ok(self.float(name, info)?.into_f32())
     }
 
     fn float(&self, name: &str, info: &TensorInfo) -> Result<Stored, Error> {
-        Ok(match info.dtype {
-            Dtype::F32 => {
-                Stored::F32(self.read(info, |v: f32| f32::from_bits(u32::from_le(v.to_bits())))?)
-            }
-            Dtype::F16 => {
-                Stored::F16(self.read(info, |v: f16| f16::from_bits(u16::from_le(v.to_bits())))?)
-            }
-            Dtype::BF16 => {
-                let narrow = self.read(info, |v: u16| u16::from_le(v))?;
-                Stored::F32(
-                    narrow
-                        .iter()
-                        .map(|&v| bf16::from_bits(v).to_f32())
-                        .collect(),
-                )
-            }
-            other => {
-                return Err(Error::Unsupported(format!(
-                    "{name} is stored as {other:?}; f32, f16, bf16 and 8 bits are implemented"
-                )));
-            }
+        Ok(match self.read(name, info)? {
+            Values::F32(values) => Stored::F32(values),
+            Values::F16(values) => Stored::F16(values),
+            Values::BF16(values) => Stored::F32(values.iter().map(|v| v.to_f32()).collect()),
+            Values::I8(_) => return Err(damaged(format!("{name} is not of floats"))),
         })
     }
 
-    /// The values of a tensor, read to where they stay; the file is little-endian.
-    fn read<T: Pod>(&self, info: &TensorInfo, native: impl Fn(T) -> T) -> Result<Vec<T>, Error> {
+    /// The values of a tensor, read to where they stay.
+    fn read(&self, name: &str, info: &TensorInfo) -> Result<Values, Error> {
         let (from, to) = info.data_offsets;
-        let mut values = vec![T::zeroed(); (to - from) / size_of::<T>()];
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut values);
-        let at = self.start + from as u64;
-        self.file.read(at, bytes).map_err(damaged)?;
-        for value in &mut values {
-            *value = native(*value);
+        let at = self.header.start + from as u64;
+        if self.last_time
+            && let Some(values) = self.file.take(at)
+        {
+            return Ok(values);
         }
-        Ok(values)
+        let count = (to - from) * 8 / info.dtype.bitsize();
+        let values = Values::zeroed(info.dtype, count);
+        let mut values = values.ok_or_else(|| {
+            Error::Unsupported(format!(
+                "{name} is stored as {:?}; f32, f16, bf16 and 8 bits are implemented",
+                info.dtype
+            ))
+        })?;
+        self.file.read(at, values.bytes_mut()).map_err(damaged)?;
+        Ok(values.native())
     }
 
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<&TensorInfo, Error> {
         let name = format!("{}{name}", self.prefix);
-        let info = self.header.info(&name);
+        let info = self.header.tensors.info(&name);
         let info = info.ok_or_else(|| damaged(format!("{name} is not there")))?;
         if info.shape != shape {
             return Err(damaged(format!(
@@ -201,16 +242,19 @@ impl<'a> Weights<'a> {
     /// A tensor as it is stored, with its shape checked; no value of it is infinite or not a number.
     pub fn stored(&self, name: &str, shape: &[usize]) -> Result<Stored, Error> {
         let info = self.tensor(name, shape)?;
-        let stored = if info.dtype == Dtype::I8 {
-            let rows = shape.first().copied().unwrap_or(0);
-            let scales = self.tensor(&format!("{name}.scale"), &[rows])?;
-            if scales.dtype != Dtype::F32 {
-                return Err(damaged(format!("{name}.scale is not f32")));
+        let stored = match self.read(name, info)? {
+            Values::I8(values) => {
+                let rows = shape.first().copied().unwrap_or(0);
+                let scale = format!("{name}.scale");
+                let scales = self.tensor(&scale, &[rows])?;
+                if scales.dtype != Dtype::F32 {
+                    return Err(damaged(format!("{scale} is not f32")));
+                }
+                Stored::I8(values, self.float(&scale, scales)?.into_f32())
             }
-            let scales = self.float(name, scales)?.into_f32();
-            Stored::I8(self.read(info, |v: i8| v)?, scales)
-        } else {
-            self.float(name, info)?
+            Values::F32(values) => Stored::F32(values),
+            Values::F16(values) => Stored::F16(values),
+            Values::BF16(values) => Stored::F32(values.iter().map(|v| v.to_f32()).collect()),
         };
         let finite = match &stored {
             Stored::F32(values) | Stored::I8(_, values) => values.iter().all(|v| v.is_finite()),
@@ -241,7 +285,7 @@ fn covered(header: &Metadata) -> Result<u64, Error> {
 }
 
 /// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
@@ -257,7 +301,7 @@ pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-fn damaged(why: String) -> Error {
+pub(super) fn damaged(why: String) -> Error {
     Error::Damaged {
         file: "model.safetensors".into(),
         why,

@@ -12,6 +12,7 @@ use super::fields::field;
 use super::model::Model;
 use super::search::now;
 use super::shapes::BackendOut;
+use super::weights::Weights;
 use crate::model::calibration::Calibration;
 use crate::model::device::Choice;
 use crate::model::source::Source;
@@ -76,14 +77,20 @@ impl Inside {
 #[wasm_bindgen]
 impl Engine {
     /// Loads the model, tests its device, and makes the index if there is none. `model` has `name` and, as
-    /// `Uint8Array`s, `config`, `tokenizer`, `weights`, optionally `sentence`, `pooling`, `prompts` and `codec`;
+    /// `Uint8Array`s, `config`, `tokenizer`, `weights` unless they are given apart, optionally `sentence`, `pooling`, `prompts` and `codec`;
     /// `backend` is `"auto"`, `"any"` (the same, with emulated GPUs), `"cpu"` or `"gpu"`. Resolves with the same as
     /// `info()`.
     ///
-    /// The weights stay where they are and are taken tensor by tensor. `model.sha256` says their hash in hexadecimal, for
-    /// whoever has checked it. `model.calibration` is that of an earlier `info()`: where a GPU was chosen from two that
+    /// `weights` are given apart from the other files if they arrived in parts; `model.weights` stay where they are and are
+    /// taken tensor by tensor, and `model.sha256` says their hash in hexadecimal, for whoever has checked it.
+    /// `model.calibration` is that of an earlier `info()`: where a GPU was chosen from two that
     /// work, it is timed against the CPU once, which takes a second or more.
-    pub async fn load(&self, model: JsValue, backend: String) -> Result<JsValue, JsValue> {
+    pub async fn load(
+        &self,
+        model: JsValue,
+        backend: String,
+        weights: Option<Weights>,
+    ) -> Result<JsValue, JsValue> {
         let choice = match backend.as_str() {
             "auto" => Choice::Auto,
             "any" => Choice::Any,
@@ -95,11 +102,22 @@ impl Engine {
         let (config, tokenizer) = (bytes(&model, "config")?, bytes(&model, "tokenizer")?);
         let (sentence, codec) = (optional(&model, "sentence")?, optional(&model, "codec")?);
         let (pooling, prompts) = (optional(&model, "pooling")?, optional(&model, "prompts")?);
-        let weights = Borrowed(required(&model, "weights")?);
+        let given: Box<dyn Source>;
+        let source: &dyn Source = match &weights {
+            Some(Weights(received)) => received,
+            None => {
+                given = Box::new(Borrowed(required(&model, "weights")?));
+                &*given
+            }
+        };
         let sha256 = field(&model, "sha256")?.as_string();
         let sha256 = match sha256.map(|hex| unhex(&hex)) {
             Some(None) => return Err(thrown(Misuse::Argument("model.sha256".into()))),
             known => known.flatten(),
+        };
+        let sha256 = match &weights {
+            Some(Weights(received)) => Some(received.sha256().map_err(thrown)?),
+            None => sha256,
         };
         let files = ModelFiles {
             name: &name,
@@ -108,7 +126,7 @@ impl Engine {
             sentence: sentence.as_deref(),
             pooling: pooling.as_deref(),
             prompts: prompts.as_deref(),
-            weights: &weights,
+            weights: source,
             sha256,
         };
         let mut encoder = Encoder::open(files, choice).await.map_err(thrown)?;
@@ -142,7 +160,7 @@ impl Engine {
 }
 
 /// Bytes that JavaScript keeps: only parts of them are copied into this module's memory, which never shrinks.
-struct Borrowed(Uint8Array);
+pub(super) struct Borrowed(pub(super) Uint8Array);
 
 impl Source for Borrowed {
     fn size(&self) -> u64 {

@@ -31,6 +31,8 @@ mod storage;
 mod tabs;
 mod transfer;
 mod upkeep;
+#[cfg(feature = "encoder")]
+mod weights;
 
 pub use engine::Engine;
 

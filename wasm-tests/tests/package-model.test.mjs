@@ -14,7 +14,7 @@ import { root, tiny } from "../harness.mjs";
 const folder = await mkdtemp(path.join(os.tmpdir(), "gossamer-model-"));
 // Read when the module is: the cache must not be the user's.
 process.env.XDG_CACHE_HOME = folder;
-const { describe, load } = await import(path.join(root, "pkg/src/model.js"));
+const { describe, keepMeasured, load, measured } = await import(path.join(root, "pkg/src/model.js"));
 const { platform } = await import(path.join(root, "pkg/src/node-platform.js"));
 
 const PART = 8 * 1024 * 1024;
@@ -77,6 +77,50 @@ test("a part that was damaged in the cache is refused, and fetched anew by the n
   await writeFile(path.join(cache, part), bytes);
   await assert.rejects(loading(model), ({ code, retryable }) => code === "model-integrity" && retryable);
   assert.ok(body.equals((await loading(model))["big.bin"]));
+});
+
+test("a sink is given the file in order, a part at a time, from the cache and from the network in turn", async () => {
+  const cache = path.join(folder, "gossamer/parts");
+  const keys = await Promise.all((await readdir(cache)).filter((name) => name.endsWith(".key")).map(async (name) => [name, await readFile(path.join(cache, name), "utf8")]));
+  const [second] = keys.find(([, key]) => key.endsWith(`start=${PART}`));
+  await rm(path.join(cache, second));
+  ranges.length = 0;
+  const digest = createHash("sha256");
+  const sizes = [];
+  const sink = {
+    push(part) { sizes.push(part.length); digest.update(part); },
+    sha256: () => digest.digest("hex"),
+  };
+  const files = await load(await describe(model, platform), platform, never, () => {}, { "big.bin": (bytes) => (assert.equal(bytes, size), sink) });
+  assert.equal(files["big.bin"], sink);
+  assert.deepEqual(sizes, [PART, PART, size - 2 * PART]);
+  assert.deepEqual(ranges, [PART]);
+});
+
+test("what a sink refuses is not asked for again and again, and not kept", async () => {
+  let freed = 0;
+  const sink = { push() { throw Object.assign(new Error("no header"), { code: "model-integrity" }); }, sha256() {}, free: () => freed++ };
+  ranges.length = 0;
+  await assert.rejects(load(await describe(model, platform), platform, never, () => {}, { "big.bin": () => sink }), /no header/);
+  assert.deepEqual([freed, ranges.length, (await describe(model, platform)).cached], [1, 0, false]);
+  await loading(model);
+});
+
+test("what was measured of GPU and CPU is found by whoever loads the same model with the same version, and by nobody else", async () => {
+  const timing = (one) => ({ one, sixteen: 16 * one });
+  const calibration = { adapter: "a card", cpu: timing(5), gpu: timing(1) };
+  const source = await describe(model, platform);
+  assert.equal(await measured(source, "1.0.0", platform), undefined);
+  await keepMeasured(source, "1.0.0", platform, calibration);
+  // Loading sweeps what is no longer listed.
+  await loading(model);
+  // The page knows only where the model is.
+  for (const by of [source, { base: new URL(`${model.url}/`) }]) assert.deepEqual(await measured(by, "1.0.0", platform), calibration);
+  assert.equal(await measured(source, "1.0.1", platform), undefined);
+  assert.equal(await measured(await describe({ ...model, url: `${model.url}/other` }, platform), "1.0.0", platform), undefined);
+  const given = await describe({ bytes: { "config.json": new Uint8Array(1) } }, platform);
+  await keepMeasured(given, "1.0.0", platform, calibration);
+  assert.equal(await measured(given, "1.0.0", platform), undefined);
 });
 
 test("an abort ends the download with the signal's reason", async () => {
