@@ -30,7 +30,7 @@ async function layModel(folder) {
   const pins = await readFile(path.join(root, "src/model/pinned.rs"), "utf8");
   const [files, links] = [[], []];
   for (const name of ["config.json", "sentence_bert_config.json", "tokenizer.json", "model.safetensors"]) {
-    const file = path.join(folder, name === "model.safetensors" ? weightsFile() : name);
+    const file = path.join(folder, name === "model.safetensors" ? weightsFile(folder) : name);
     if (!existsSync(file)) fail(`${name} is missing in ${folder}: run \`gossamer model fetch\``);
     const bytes = await readFile(file);
     const sha256 = createHash("sha256").update(bytes).digest("hex");
@@ -48,10 +48,14 @@ async function layModel(folder) {
   await writeFile(path.join(to, "manifest.json"), JSON.stringify({ name, files }, null, 2));
 }
 
-/** The weights to ship: GOSSAMER_WEB_WEIGHTS (f32, f16 or int8; f16 and int8 need `gossamer model convert`). */
-function weightsFile() {
-  const wanted = process.env.GOSSAMER_WEB_WEIGHTS ?? "f32";
-  return wanted === "f32" ? "model.safetensors" : `model.${wanted}.safetensors`;
+/** The weights to ship: GOSSAMER_WEB_WEIGHTS (f32, f16 or int8), by default f16, which `gossamer model convert` makes. */
+function weightsFile(folder) {
+  const wanted = process.env.GOSSAMER_WEB_WEIGHTS ?? "f16";
+  if (wanted === "f32") return "model.safetensors";
+  const file = `model.${wanted}.safetensors`;
+  if (process.env.GOSSAMER_WEB_WEIGHTS || existsSync(path.join(folder, file))) return file;
+  console.error("the page ships f32 weights, twice the download: `gossamer model convert --to f16` halves them");
+  return "model.safetensors";
 }
 
 /** The hash of the file that converted weights were made from, as their header says; nothing for other files. */
