@@ -11,7 +11,7 @@ mod words;
 
 pub use chunk::{Chunker, TokenChunker, TokenRanges};
 pub use error::Error;
-pub(crate) use spans::spans;
+pub(crate) use spans::{BLOCK, bits, spans, sparse};
 pub use stem::stem;
 pub(crate) use words::compound;
 pub use words::{Kind, words};

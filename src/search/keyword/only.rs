@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Keywords, Start, Term, start, term};
-use crate::text::{Kind, compound, spans};
+use crate::text::{BLOCK, Kind, bits, compound, sparse};
 
 /// The terms of a question.
 #[derive(Debug)]
@@ -14,6 +14,15 @@ pub(super) struct Only {
     firsts: [bool; 256],
     /// A bit per hash of its first three bytes.
     starts: Vec<u64>,
+    /// How plain words begin that may be wanted.
+    patterns: Vec<Pattern>,
+}
+
+/// First bytes, and which bits of them count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pattern {
+    bytes: [u8; 3],
+    mask: [u8; 3],
 }
 
 impl Only {
@@ -22,6 +31,7 @@ impl Only {
             terms: keywords.needed(),
             firsts: [false; 256],
             starts: vec![0; 1 << 10],
+            patterns: Vec::new(),
         };
         for &Start { bytes, len } in keywords.starts() {
             let any = |at: usize| match at < len {
@@ -29,6 +39,11 @@ impl Only {
                 false => 0..=255,
             };
             only.firsts[usize::from(bytes[0])] = true;
+            let mask = [0, 1, 2].map(|at| if at < len { 0xff } else { 0 });
+            let pattern = Pattern { bytes, mask };
+            if bytes[..len].is_ascii() && !only.patterns.contains(&pattern) {
+                only.patterns.push(pattern);
+            }
             for second in any(1) {
                 for third in any(2) {
                     let at = place([bytes[0], second, third]);
@@ -51,7 +66,8 @@ impl Only {
         let bytes = text.as_bytes();
         let mut length = 0;
         let mut folded = String::new();
-        spans(text, |place, plain| {
+        let wanted = |bytes: &[u8; BLOCK + 2]| self.wanted(bytes);
+        let passed = sparse(text, wanted, |place, plain| {
             if plain {
                 length += 1;
                 if self.may_have(start_of(&bytes[place.clone()])) {
@@ -73,7 +89,26 @@ impl Only {
                 }
             });
         });
-        length
+        length + passed
+    }
+
+    /// Where in a block words may begin that are wanted.
+    #[inline(always)]
+    fn wanted(&self, bytes: &[u8; BLOCK + 2]) -> u64 {
+        let mut flags = [0; BLOCK];
+        for Pattern {
+            bytes: [a, b, c],
+            mask: [_, second, third],
+        } in &self.patterns
+        {
+            // Without branches, so that the compiler takes many at once.
+            for at in 0..BLOCK {
+                let other =
+                    (bytes[at] ^ a) | (bytes[at + 1] ^ b) & second | (bytes[at + 2] ^ c) & third;
+                flags[at] |= u8::from(other == 0);
+            }
+        }
+        bits(&flags)
     }
 
     fn look(&self, word: &str, each: &mut impl FnMut(Term)) {
