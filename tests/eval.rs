@@ -267,6 +267,27 @@ fn squad() -> Option<PathBuf> {
 }
 
 #[test]
+fn on_real_questions_a_hybrid_search_is_no_worse_than_the_better_of_words_and_meaning() {
+    let Some(squad) = squad() else { return };
+    let report = run(&Options {
+        vectors: squad.join("passages.f16.npy"),
+        queries: squad.join("queries.f16.npy"),
+        truth: Some(squad.join("queries.top10.npz")),
+        documents: Some(squad.join("passages.jsonl.gz")),
+        questions: Some(squad.join("queries.jsonl")),
+        layout: Layout::Flat,
+        ..Options::default()
+    })
+    .unwrap();
+    println!("{report}");
+    let gold = report.gold.unwrap();
+    let (words, meaning, both) = (gold.keyword, gold.semantic, gold.hybrid);
+    assert!(both.recall_at_1 >= words.recall_at_1.max(meaning.recall_at_1));
+    assert!(both.recall_at_3 >= words.recall_at_3.max(meaning.recall_at_3));
+    assert!(both.recall_at_10 >= words.recall_at_10.max(meaning.recall_at_10));
+}
+
+#[test]
 fn on_real_passages_the_walk_loses_little_and_leann_recomputes_less_than_its_authors_program() {
     let Some(squad) = squad() else { return };
     let options = |layout, target_recall| Options {

@@ -184,6 +184,36 @@ fn pages_neither_overlap_nor_leave_anything_out() {
 }
 
 #[test]
+fn pages_of_a_walked_index_neither_overlap_nor_skip_what_was_found() {
+    let documents = documents(400);
+    block_on(async {
+        let index = index_of(&documents, 1).await;
+        let words = Words::new();
+        let (mut found, mut of) = (0, 0);
+        for number in 0..12 {
+            let question = format!("w{number} w{} w{}", number * 7 + 30, number * 11 + 90);
+            let mut pages = Vec::new();
+            for page in 0..6 {
+                let options = SearchOptions {
+                    offset: page * 5,
+                    ..semantic(5, 0.95)
+                };
+                let result = index.search(&words, &question, &options).await.unwrap();
+                assert_eq!(result.hits.len(), 5);
+                pages.extend(result.hits);
+            }
+            let distinct: std::collections::BTreeSet<_> = places(&pages).into_iter().collect();
+            assert_eq!(distinct.len(), 30, "{question}");
+            // Six pages have what one page six times as long has, as far as recall is promised.
+            let floor = brute(&documents, &question, None)[29].2 - 1e-5;
+            found += pages.iter().filter(|hit| hit.score >= floor).count();
+            of += 30;
+        }
+        assert!(found * 100 >= of * 90, "{found} of {of}");
+    });
+}
+
+#[test]
 fn pages_of_a_snapshot_stay_as_they_are_while_others_commit() {
     let documents = documents(120);
     block_on(async {
@@ -399,6 +429,37 @@ fn counted_words_follow_removals_and_commits() {
         let mut ids: Vec<_> = found.hits.iter().map(|h| h.document.as_str()).collect();
         ids.sort_unstable();
         assert_eq!(ids, ["new", "valve"]);
+    });
+}
+
+#[test]
+fn words_counted_ahead_answer_without_reading_and_whoever_stops_it_loses_nothing() {
+    let documents = documents(2000);
+    block_on(async {
+        let index = index_of(&documents, usize::MAX).await;
+        let text = index.snapshot().stats().text_bytes;
+        let mut pauses = 0;
+        let stopped = async || {
+            pauses += 1;
+            pauses < 3
+        };
+        let read = index.snapshot().count_words(stopped).await.unwrap();
+        assert!(pauses == 3 && read < text, "{read} of {text}");
+        let first = index.snapshot().search_words("w1 w2", &keyword(5)).await;
+        let first = first.unwrap();
+        // What was counted before it stopped is not read again.
+        let left = first.stats.text_read;
+        assert!(left > 0 && left <= text, "{left} of {text}");
+
+        let fresh = Index::open(index.store().other()).await.unwrap();
+        let read = fresh.snapshot().count_words(async || true).await.unwrap();
+        assert_eq!(read, text);
+        let ahead = fresh.snapshot().search_words("w1 w2", &keyword(5)).await;
+        let ahead = ahead.unwrap();
+        assert_eq!((ahead.stats.text_read, &ahead.hits), (0, &first.hits));
+        // What is counted stays so.
+        let read = fresh.snapshot().count_words(async || true).await.unwrap();
+        assert_eq!(read, 0);
     });
 }
 

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use gossamer::codec::Codec;
 use gossamer::index::{Config, Document, Index, Mode, SearchOptions, Snapshot, WriterOptions};
 use gossamer::model::{Embedder, Embeddings, Error, ModelId, Role};
+use gossamer::search::Filter;
 use gossamer::store::Memory;
 use gossamer::text::Chunker;
 use half::f16;
@@ -264,6 +265,96 @@ fn an_index_of_real_passages_is_small_and_finds_what_exact_search_finds() {
                 assert!(recall > f64::from(target) - 0.03);
             }
         }
+        // Pages of a walked index: the next goes on where the one before ended.
+        for question in squad.questions.iter().step_by(50) {
+            let mut seen = std::collections::BTreeSet::new();
+            for page in 0..7 {
+                let options = SearchOptions {
+                    k: 4,
+                    offset: page * 4,
+                    mode: Mode::Semantic,
+                    ..SearchOptions::default()
+                };
+                let result = index.search(&squad.embedder, question, &options).await;
+                for hit in result.unwrap().hits {
+                    assert!(seen.insert((hit.document, hit.chunk)), "{question}");
+                }
+            }
+            assert_eq!(seen.len(), 28);
+        }
         assert!(index.snapshot().verify().await.unwrap().is_clean());
+    });
+}
+
+#[test]
+fn filters_keep_the_recall_that_was_promised_where_no_passages_share_a_base() {
+    let Some(folder) = data() else { return };
+    let squad = load(folder);
+    let passages: Vec<&str> = squad
+        .documents
+        .iter()
+        .flat_map(|document| document.text.split(BORDER))
+        .collect();
+    let count = passages.len();
+    let shuffled = |i: usize| (i * 7919) % count;
+    block_on(async {
+        let config = Config {
+            model: squad.embedder.id.clone(),
+            codec: Codec::bundled().unwrap(),
+            keep_text: true,
+        };
+        let index = Index::create(Memory::new(), config).await.unwrap();
+        let mut writer = index.writer(WriterOptions::default()).await.unwrap();
+        // Passages of their own, one after the other about the same: where they stand cuts by subject.
+        for (i, passage) in passages.iter().enumerate() {
+            let document = Document {
+                id: i.to_string(),
+                title: String::new(),
+                text: (*passage).to_owned(),
+                metadata: format!(r#"{{"place":{i},"shuffled":{}}}"#, shuffled(i)),
+            };
+            let added = writer.add(&squad.embedder, &Passages, document).await;
+            added.unwrap();
+        }
+        writer.commit(&squad.embedder).await.unwrap();
+        writer.compact().await.unwrap();
+        let vectors: Vec<&[f32]> = passages
+            .iter()
+            .map(|passage| &squad.embedder.vectors[*passage][..])
+            .collect();
+        // The prior was fitted to questions of the first half and of even number.
+        let questions: Vec<&String> = squad.questions[250..].iter().skip(1).step_by(2).collect();
+        for (field, most) in [
+            ("place", count / 2),
+            ("place", count / 10),
+            ("shuffled", count / 10),
+        ] {
+            let filter = Filter::parse(&format!(r#"{{"{field}":{{"lt":{most}}}}}"#)).unwrap();
+            let options = SearchOptions {
+                k: 3,
+                mode: Mode::Semantic,
+                filter: Some(filter),
+                ..SearchOptions::default()
+            };
+            let passes = |i: usize| (if field == "place" { i } else { shuffled(i) }) < most;
+            let (mut found, mut of) = (0, 0);
+            for question in &questions {
+                let query = &squad.embedder.vectors[*question];
+                let mut exact: Vec<(f32, usize)> = (0..count)
+                    .filter(|i| passes(*i))
+                    .map(|i| (query.iter().zip(vectors[i]).map(|(a, b)| a * b).sum(), i))
+                    .collect();
+                exact.sort_by(|a, b| b.0.total_cmp(&a.0));
+                let best: Vec<&str> = exact[..3].iter().map(|(_, i)| passages[*i]).collect();
+                let result = index.search(&squad.embedder, question, &options).await;
+                let hits = result.unwrap().hits;
+                found += hits.iter().filter(|hit| best.contains(&&*hit.text)).count();
+                of += 3;
+            }
+            let recall = found as f64 / f64::from(of);
+            println!("{field} under {most}: recall@3 {recall:.3}");
+            // The standard error is 0.011.
+            assert!(recall > 0.93, "{field} under {most}: {recall}");
+        }
     });
 }

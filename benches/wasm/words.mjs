@@ -43,7 +43,15 @@ for (const [i, question] of questions.slice(0, 11).entries()) {
   indexed.forget();
   for (const times of [first, second, later]) times.push(timed(() => indexed.ask(questions[(i + 7 * times.length) % 100])));
 }
+const [ahead, prepared] = [[], []];
+for (const question of questions.slice(20, 25)) {
+  indexed.forget();
+  ahead.push(timed(() => indexed.prepare()));
+  prepared.push(timed(() => indexed.ask(question)));
+}
 show("index, first question", p50(first));
 show("index, second question", p50(second));
 show("index, later questions", p50(later));
+show("index, counting ahead", p50(ahead));
+show("index, first question after it", p50(prepared));
 console.log(`memory of the module: ${heap().buffer.byteLength >> 20} MiB`);

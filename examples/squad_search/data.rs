@@ -117,6 +117,21 @@ impl Squad {
         }
     }
 
+    /// The number of the article of every passage.
+    pub fn article_of(&self) -> Vec<usize> {
+        let titles = self.passages.iter().map(|p| &p.0);
+        let changes = titles
+            .clone()
+            .zip(titles.skip(1))
+            .map(|(a, b)| usize::from(a != b));
+        let mut article = 0;
+        let others = changes.map(|change| {
+            article += change;
+            article
+        });
+        std::iter::once(0).chain(others).collect()
+    }
+
     /// One document per article.
     pub fn articles(&self) -> Vec<Document> {
         let mut documents: Vec<Document> = Vec::new();
@@ -138,7 +153,39 @@ impl Squad {
     }
 }
 
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+/// Exact scores of all passages.
+pub struct Truth {
+    /// A row per question.
+    scores: Vec<Vec<f32>>,
+}
+
+impl Truth {
+    pub fn of(squad: &Squad) -> Self {
+        let vectors = &squad.embedder.vectors;
+        let passages: Vec<&[f32]> = squad.passages.iter().map(|p| &vectors[&p.1][..]).collect();
+        let row = |question: &Question| {
+            let query = &vectors[&question.text];
+            passages.iter().map(|passage| dot(query, passage)).collect()
+        };
+        Self {
+            scores: squad.questions.iter().map(row).collect(),
+        }
+    }
+
+    /// The best `k` of some passages.
+    pub fn best(&self, question: usize, among: &[usize], k: usize) -> Vec<usize> {
+        let scores = &self.scores[question];
+        let mut best = among.to_vec();
+        let order = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
+        if best.len() > k {
+            best.select_nth_unstable_by(k, order);
+            best.truncate(k);
+        }
+        best
+    }
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 

@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release --no-default-features --example squad_search -- ../shared/data/squad [tables]
 //!
-//! Tables: `words`, `modes`, `filters`, `sharing`; all of them unless some are named.
+//! Tables: `words`, `fusion`, `filters`, `sharing`; all of them unless some are named.
 #![allow(clippy::unwrap_used)]
 
 mod data;
@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Instant;
 
-use data::{DIM, Known, Passages, Squad, dot};
+use data::{DIM, Known, Passages, Squad, Truth};
 use gossamer::codec::Codec;
 use gossamer::index::{Config, Document, Index, Mode, SearchOptions, SearchResult, WriterOptions};
 use gossamer::model::{Embedder, Embeddings, Error, ModelId, Role};
@@ -30,13 +30,13 @@ fn main() {
     let wanted = |name: &str| tables.is_empty() || tables.iter().any(|t| t == name);
     let squad = Squad::load(&PathBuf::from(folder));
     block_on(async {
-        if wanted("words") || wanted("modes") || wanted("sharing") {
+        if wanted("words") || wanted("fusion") || wanted("sharing") {
             let index = build(&squad, squad.articles(), usize::MAX).await;
             if wanted("words") {
                 words(&squad, &index).await;
             }
-            if wanted("modes") {
-                modes(&squad, &index).await;
+            if wanted("fusion") {
+                fusion(&squad, &index).await;
             }
             if wanted("sharing") {
                 sharing(&squad, &index).await;
@@ -134,46 +134,10 @@ fn report(name: &str, ranks: &Ranks) {
     println!("| {name} | {} | {} | {} |", row(0, 1), row(0, 2), row(1, 2));
 }
 
-/// Recall of the gold passage by mode.
-async fn modes(squad: &Squad, index: &Index<Memory>) {
+/// Recall of the gold passage by reciprocal rank fusion; that of the modes themselves is in `gossamer eval`.
+async fn fusion(squad: &Squad, index: &Index<Memory>) {
     println!("| | recall@1, 3, 10: all | even | odd |\n| --- | --- | --- | --- |");
     let mut orders: HashMap<&str, Vec<Vec<String>>> = HashMap::new();
-    for (name, mode, recall) in [
-        ("keyword", Mode::Keyword, 0.95),
-        ("semantic", Mode::Semantic, 0.95),
-        ("hybrid", Mode::Hybrid, 0.95),
-        ("hybrid, every chunk embedded", Mode::Hybrid, 1.0),
-    ] {
-        let options = SearchOptions {
-            k: 10,
-            mode,
-            recall,
-            ..SearchOptions::default()
-        };
-        index.set_memory(0);
-        let (mut ranks, mut recomputed, mut rounds) = (Vec::new(), 0, 0);
-        for (number, question) in squad.questions.iter().enumerate() {
-            // Embedding everything takes long: a tenth of the questions say whether it differs.
-            if recall >= 1.0 && number >= 50 {
-                break;
-            }
-            let found = index
-                .search(&squad.embedder, &question.text, &options)
-                .await
-                .unwrap();
-            let gold = &squad.passages[question.gold].1;
-            ranks.push(found.hits.iter().position(|hit| hit.text == *gold));
-            recomputed += found.stats.recomputed;
-            rounds += found.stats.rounds;
-        }
-        let count = ranks.len() as f64;
-        let cost = format!(
-            "{name} ({count} questions; {:.1} embedded in {:.2} rounds)",
-            recomputed as f64 / count,
-            rounds as f64 / count
-        );
-        report(&cost, &ranks);
-    }
     for (name, mode) in [("keyword", Mode::Keyword), ("semantic", Mode::Semantic)] {
         let options = SearchOptions {
             k: 100,
@@ -213,77 +177,97 @@ async fn modes(squad: &Squad, index: &Index<Memory>) {
 /// Recall against exact search among the passages that pass, by how many pass.
 async fn filters(squad: &Squad) {
     let count = squad.passages.len();
-    // A permutation: numbers that have nothing to do with the order of the articles.
+    let truth = Truth::of(squad);
+    let of_article = squad.article_of();
+    let articles = of_article.last().map_or(0, |last| last + 1);
+    // Permutations: numbers that have nothing to do with the order of the text.
     let shuffled = |i: usize| (i * 7919) % count;
-    let documents = |i: usize| Document {
-        id: i.to_string(),
-        title: squad.passages[i].0.clone(),
-        text: squad.passages[i].1.clone(),
-        metadata: format!(r#"{{"place":{i},"shuffled":{}}}"#, shuffled(i)),
+    let drawn = |article: usize| (article * 211) % articles;
+    let passages = || {
+        let document = |i: usize| Document {
+            id: i.to_string(),
+            title: squad.passages[i].0.clone(),
+            text: squad.passages[i].1.clone(),
+            metadata: format!(r#"{{"place":{i},"shuffled":{}}}"#, shuffled(i)),
+        };
+        (0..count).map(document).collect()
+    };
+    let documents = || {
+        let all = squad.articles().into_iter().enumerate();
+        let all = all.map(|(i, document)| Document {
+            metadata: format!(r#"{{"drawn":{}}}"#, drawn(i)),
+            ..document
+        });
+        all.collect()
     };
     println!(
-        "| passing | field | codes | recall@3 | codes read | embedded | p50 ms |\n| --- | --- | --- | --- | --- | --- | --- |"
+        "| documents | codes | field | passing | recall@3 all, even, odd | codes read | embedded | p50 ms |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
     );
-    for (form, graph_chunks) in [("scanned", usize::MAX), ("walked", 1)] {
-        let index = build(squad, (0..count).map(documents).collect(), graph_chunks).await;
-        for share in [1.0, 0.5, 0.1, 0.01, 0.0001] {
-            for field in ["shuffled", "place"] {
-                let most = ((count as f64 * share).round() as usize).max(1);
-                let filter = Filter::parse(&format!(r#"{{"{field}":{{"lt":{most}}}}}"#)).unwrap();
-                let options = SearchOptions {
-                    k: 3,
-                    mode: Mode::Semantic,
-                    filter: Some(filter),
-                    ..SearchOptions::default()
-                };
-                let passes = |i: usize| {
-                    if field == "place" {
-                        i < most
-                    } else {
-                        shuffled(i) < most
-                    }
-                };
-                let allowed: Vec<usize> = (0..count).filter(|i| passes(*i)).collect();
-                let (mut found, mut of, mut read, mut embedded) = (0, 0, 0, 0);
-                let mut times = Vec::new();
-                for question in squad.questions.iter().take(250) {
-                    let query = &squad.embedder.vectors[&question.text];
-                    let mut best: Vec<(f32, usize)> = allowed
-                        .iter()
-                        .map(|i| {
-                            (
-                                dot(query, &squad.embedder.vectors[&squad.passages[*i].1]),
-                                *i,
-                            )
-                        })
-                        .collect();
-                    best.sort_by(|a, b| b.0.total_cmp(&a.0));
-                    best.truncate(3);
-                    let start = Instant::now();
-                    let result = index
-                        .search(&squad.embedder, &question.text, &options)
-                        .await
-                        .unwrap();
-                    times.push(start.elapsed().as_secs_f64() * 1e3);
-                    of += best.len();
-                    assert_eq!(result.hits.len(), best.len());
-                    found += result
-                        .hits
-                        .iter()
-                        .filter(|hit| best.iter().any(|b| b.1.to_string() == hit.document))
-                        .count();
-                    read += result.stats.codes_read;
-                    embedded += result.stats.recomputed + result.stats.remembered;
-                }
-                let mean = |sum: usize| sum as f64 / times.len() as f64;
-                println!(
-                    "| {share} ({most}) | {field} | {form} | {:.3} | {:.0} | {:.1} | {:.2} |",
-                    found as f64 / of as f64,
-                    mean(read),
-                    mean(embedded),
-                    milliseconds(&mut times.clone()),
-                );
+    type Form<'a> = (&'a str, &'a str, &'a [&'a str], Vec<Document>, usize);
+    let forms: [Form<'_>; 4] = [
+        ("articles", "scanned", &["drawn"], documents(), usize::MAX),
+        ("articles", "walked", &["drawn"], documents(), 1),
+        (
+            "passages",
+            "scanned",
+            &["shuffled", "place"],
+            passages(),
+            usize::MAX,
+        ),
+        ("passages", "walked", &["shuffled", "place"], passages(), 1),
+    ];
+    for (form, codes, fields, documents, graph_chunks) in forms {
+        let index = build(squad, documents, graph_chunks).await;
+        for (field, share) in fields
+            .iter()
+            .flat_map(|field| [1.0, 0.5, 0.1, 0.01, 0.0001].map(|share| (*field, share)))
+        {
+            let of = if field == "drawn" { articles } else { count };
+            let most = ((of as f64 * share).round() as usize).max(1);
+            let allowed: Vec<usize> = (0..count)
+                .filter(|&i| match field {
+                    "drawn" => drawn(of_article[i]) < most,
+                    "place" => i < most,
+                    _ => shuffled(i) < most,
+                })
+                .collect();
+            let options = SearchOptions {
+                k: 3,
+                mode: Mode::Semantic,
+                filter: Some(Filter::parse(&format!(r#"{{"{field}":{{"lt":{most}}}}}"#)).unwrap()),
+                ..SearchOptions::default()
+            };
+            index.set_memory(0);
+            let (mut found, mut of, mut read, mut embedded) = ([0; 2], [0; 2], 0, 0);
+            let mut times = Vec::new();
+            for (number, question) in squad.questions.iter().enumerate() {
+                let best = truth.best(number, &allowed, 3);
+                let start = Instant::now();
+                let result = index
+                    .search(&squad.embedder, &question.text, &options)
+                    .await
+                    .unwrap();
+                times.push(start.elapsed().as_secs_f64() * 1e3);
+                assert_eq!(result.hits.len(), best.len());
+                let half = number % 2;
+                of[half] += best.len();
+                let is_best = |text: &str| best.iter().any(|i| squad.passages[*i].1 == text);
+                found[half] += result.hits.iter().filter(|hit| is_best(&hit.text)).count();
+                read += result.stats.codes_read;
+                embedded += result.stats.recomputed;
             }
+            let mean = |sum: usize| sum as f64 / times.len() as f64;
+            let recall = |found: usize, of: usize| found as f64 / of as f64;
+            println!(
+                "| {form} | {codes} | {field} | {share} ({}) | {:.3}, {:.3}, {:.3} | {:.0} | {:.1} | {:.2} |",
+                allowed.len(),
+                recall(found[0] + found[1], of[0] + of[1]),
+                recall(found[0], of[0]),
+                recall(found[1], of[1]),
+                mean(read),
+                mean(embedded),
+                milliseconds(&mut times.clone()),
+            );
         }
     }
 }

@@ -70,6 +70,17 @@ impl Codes {
             + 4 * self.coarse.len()
     }
 
+    /// Length of what the code of a chunk describes: all but the frame's centre and the base, in units of what the
+    /// axes of the plan hold. The error of its score grows with it. 0 if there is no such chunk.
+    pub fn gain(&self, id: u32) -> f32 {
+        self.gains.get(id as usize).copied().unwrap_or(0.0)
+    }
+
+    /// The mean of all of them; 0 if there is none.
+    pub fn mean_gain(&self) -> f32 {
+        self.gains.iter().sum::<f32>() / self.len().max(1) as f32
+    }
+
     /// Base (empty if none), code and gain of one chunk.
     pub(super) fn get(&self, id: u32) -> Option<(&[u8], &[u8], f32)> {
         let gain = *self.gains.get(id as usize)?;

@@ -39,6 +39,14 @@ impl Calibration {
         self.gpu.of(texts) < self.cpu.of(texts)
     }
 
+    /// What the faster one needs.
+    pub fn faster(&self) -> Timing {
+        Timing {
+            one: self.cpu.one.min(self.gpu.one),
+            sixteen: self.cpu.sixteen.min(self.gpu.sixteen),
+        }
+    }
+
     /// In words for people.
     pub fn report(&self) -> String {
         let line = |name: &str, t: Timing| {
@@ -69,5 +77,7 @@ mod tests {
         };
         let picked = [1, 2, 16, 64].map(|n| calibration.gpu_is_faster(n));
         assert_eq!(picked, [false, true, true, true]);
+        let faster = calibration.faster();
+        assert_eq!((faster.one, faster.sixteen), (5.0, 35.0));
     }
 }

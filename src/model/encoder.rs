@@ -388,4 +388,8 @@ impl Embedder for Encoder {
         };
         self.embed_tokens(&tokens).await
     }
+
+    fn timing(&self) -> Option<Timing> {
+        self.calibration().map(Calibration::faster)
+    }
 }

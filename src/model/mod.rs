@@ -87,4 +87,8 @@ pub trait Embedder {
     /// Embeds every text, in order, as one logical batch. Every token must be seen: a text longer than the
     /// model takes is an error, not a silent cut.
     async fn embed(&self, role: Role, texts: &[&str]) -> Result<Embeddings, Error>;
+    /// What it was measured to need, if it was: a deadline is kept by that until searches have seen more.
+    fn timing(&self) -> Option<calibration::Timing> {
+        None
+    }
 }

@@ -75,12 +75,23 @@ pub struct Search {
     /// Exact scores below this are no hits.
     floor: f32,
     errors: ErrorModel,
+    /// The estimate about which the prior's slope turns.
+    pivot: f32,
     rounds: usize,
     done: bool,
 }
 
 fn order(a: &Hit, b: &Hit) -> Ordering {
     b.score.total_cmp(&a.score).then(a.id.cmp(&b.id))
+}
+
+fn check(candidates: &[Ranked]) -> Result<(), Error> {
+    match candidates.iter().find(|c| !c.estimate().is_finite()) {
+        Some(bad) => Err(Error::NotFinite {
+            id: bad.candidate.id,
+        }),
+        None => Ok(()),
+    }
 }
 
 impl Ranked {
@@ -98,6 +109,11 @@ impl Ranked {
             id: self.candidate.id,
             score: exact + self.addend,
         }
+    }
+
+    /// The most promising first.
+    fn order(a: &Self, b: &Self) -> Ordering {
+        order(&a.hit(a.candidate.score), &b.hit(b.candidate.score))
     }
 
     /// What its rank is expected to be made of.
@@ -121,12 +137,8 @@ impl Search {
     /// # Errors
     /// As [`Search::new`].
     pub fn ranked(mut candidates: Vec<Ranked>, k: usize, rule: Rule) -> Result<Self, Error> {
-        if let Some(bad) = candidates.iter().find(|c| !c.estimate().is_finite()) {
-            return Err(Error::NotFinite {
-                id: bad.candidate.id,
-            });
-        }
-        candidates.sort_by(|a, b| order(&a.hit(a.candidate.score), &b.hit(b.candidate.score)));
+        check(&candidates)?;
+        candidates.sort_by(Ranked::order);
         let mut seen = HashSet::with_capacity(candidates.len());
         candidates.retain(|c| seen.insert(c.candidate.id));
         let errors = ErrorModel::new(&rule);
@@ -138,7 +150,7 @@ impl Search {
             c.candidate.score = rule.along(c.candidate.score, pivot);
         }
         // The slope moves estimates, not addends.
-        candidates.sort_by(|a, b| order(&a.hit(a.candidate.score), &b.hit(b.candidate.score)));
+        candidates.sort_by(Ranked::order);
         Ok(Self {
             k,
             rule,
@@ -152,6 +164,7 @@ impl Search {
             settled_groups: HashSet::new(),
             floor: f32::NEG_INFINITY,
             errors,
+            pivot,
             rounds: 0,
             done: false,
         })
@@ -170,6 +183,13 @@ impl Search {
     /// Candidates that count on this page.
     fn visible(&self) -> &[Ranked] {
         &self.candidates[..self.candidates.len().min(self.horizon.max(self.embedded))]
+    }
+
+    /// What is embedded next, if as much is wanted: ids in this order.
+    pub fn upcoming(&mut self) -> impl Iterator<Item = u32> {
+        self.drop_hopeless();
+        let left = &self.visible()[self.embedded..];
+        left.iter().map(|c| c.candidate.id)
     }
 
     /// From now on, batches of at most `batch`, and at most `limit` embeddings in all.
@@ -301,6 +321,24 @@ impl Search {
         (self.k, self.horizon) = (k, horizon);
         self.done = false;
         self.show();
+    }
+
+    /// More candidates from now on, found by looking further; those that are there already, or were, stay as they are.
+    ///
+    /// # Errors
+    /// As [`Search::new`]; then nothing was taken.
+    pub fn extend(&mut self, more: Vec<Ranked>) -> Result<(), Error> {
+        check(&more)?;
+        let seen = self.candidates.iter().map(|c| c.candidate.id);
+        let mut seen: HashSet<u32> = seen.chain(self.settled.iter().map(|hit| hit.id)).collect();
+        for mut c in more {
+            if !self.settled_groups.contains(&c.group) && seen.insert(c.candidate.id) {
+                c.candidate.score = self.rule.along(c.candidate.score, self.pivot);
+                self.candidates.push(c);
+            }
+        }
+        self.candidates[self.embedded..].sort_by(Ranked::order);
+        Ok(())
     }
 
     /// The best of this page so far, at most `k`, best first; final once [`Step::Done`] was answered.

@@ -49,6 +49,10 @@ pub trait Store {
         }
         Ok(blocks)
     }
+    /// Whether reading may go over a network: then what will be needed again is rather kept than read twice.
+    fn is_far(&self) -> bool {
+        false
+    }
     /// Writes a block. Names are never reused with other bytes.
     async fn put(&self, _name: &str, _bytes: &[u8]) -> Result<(), Error> {
         Err(Error::ReadOnly)

@@ -133,6 +133,12 @@ impl Indexed {
         Ok(())
     }
 
+    /// Counts the words of all text ahead; bytes read for it.
+    pub fn prepare(&self) -> Result<f64, JsError> {
+        let read = ready(self.index.snapshot().count_words(async || true));
+        Ok(read.map_err(failed)? as f64)
+    }
+
     /// Answers by words; bytes of text read for it.
     pub fn ask(&self, question: &str) -> Result<f64, JsError> {
         let options = SearchOptions::default();

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use super::super::snapshot::{Bits, View};
 use super::{Error, GroupBy, SearchOptions, SearchStats, Snapshot};
-use crate::codec::Scorer;
+use crate::codec::{Prior, Scorer};
 use crate::graph::{Ending, Scratch};
 use crate::search::keyword::Ranking;
 use crate::search::{Candidate, Ranked};
+use crate::store::Store;
 
 /// What may be found.
 pub(super) struct Eligible {
@@ -28,11 +29,20 @@ impl Eligible {
         let bits = self.views.as_ref().map(|views| views[at].len() as usize);
         bits.unwrap_or_else(|| view.live_chunks())
     }
+
+    /// Whether to scan a segment rather than to walk its graph: a walk reads the more the fewer chunks pass; where a
+    /// scan of those reads less, it is taken.
+    fn scan(&self, at: usize, view: &View) -> bool {
+        let count = self.count_in(at, view);
+        count.saturating_mul(count) <= WALK * view.segment.codes.len()
+    }
 }
 
 /// Candidates handed to the search: enough that the stop rule, not their number, ends it.
 const CANDIDATES: usize = 512;
 const CANDIDATES_PER_HIT: usize = 32;
+/// The best of them, whose error is what matters to the stop rule: about as many as it has embedded.
+const BEST: usize = 32;
 /// What the score by words (a share of the best possible) adds to the inner product in a hybrid search. Chosen on
 /// the SQuAD questions of even number: `docs/search.md`.
 pub(super) const KEYWORD_WEIGHT: f32 = 1.0;
@@ -48,18 +58,26 @@ pub(super) fn wanted(hits: usize, recall: f32) -> usize {
     }
 }
 
-impl<S> Snapshot<S> {
-    /// The most promising chunks by code and, in a hybrid search, by words. Ids run through the segments in order.
+impl<S: Store> Snapshot<S> {
+    /// Whether a graph of a segment is walked, which may miss what a scan or a longer walk finds.
+    pub(super) fn walks(&self, eligible: &Eligible, options: &SearchOptions) -> bool {
+        let mut views = self.state.views.iter().enumerate();
+        options.recall < 1.0
+            && views.any(|(at, view)| view.segment.graph.is_some() && !eligible.scan(at, view))
+    }
+
+    /// The most promising chunks for so many hits by code and, in a hybrid search, by words, and what to expect of the error of their
+    /// scores. Ids run through the segments in order.
     pub(super) fn candidates(
         &self,
         query: &[f32],
         eligible: &Eligible,
         words: Option<&Ranking>,
+        hits: usize,
         options: &SearchOptions,
         stats: &mut SearchStats,
-    ) -> Result<Vec<Ranked>, Error> {
+    ) -> Result<(Vec<Ranked>, Prior), Error> {
         let scorer = self.state.coder.scorer(query)?;
-        let hits = options.offset + options.k;
         let wanted = wanted(hits, options.recall);
         let mut found = Vec::new();
         let mut scratch = Scratch::default();
@@ -82,11 +100,10 @@ impl<S> Snapshot<S> {
             let codes = &view.segment.codes;
             let chunks = codes.len() as u32;
             let count = eligible.count_in(at, view);
-            // A walk reads the more the fewer chunks pass: where a scan of those reads less, it is taken.
-            let scan = count.saturating_mul(count) <= WALK * chunks as usize;
             match &view.segment.graph {
-                Some(graph) if wanted < usize::MAX && !scan => {
-                    let spread = self.state.coder.prior().spread;
+                Some(graph) if wanted < usize::MAX && !eligible.scan(at, view) => {
+                    let prior = self.state.coder.prior();
+                    let spread = prior.for_gain(codes.mean_gain()).spread;
                     let ending = Ending::for_codes(hits, wanted, spread, options.recall);
                     let score = |chunk: u32| scorer.score(codes, chunk);
                     let walked = graph.walk(score, live, ending, &mut scratch);
@@ -109,7 +126,20 @@ impl<S> Snapshot<S> {
             first_document += table.documents() as u32;
             keep_best(&mut found, wanted);
         }
-        Ok(found)
+        let prior = self.prior(&found);
+        Ok((found, prior))
+    }
+
+    /// What to expect of the error of the best candidates.
+    fn prior(&self, found: &[Ranked]) -> Prior {
+        let mut best = found.to_vec();
+        keep_best(&mut best, BEST);
+        let gains = best.iter().filter_map(|c| {
+            let (_, view, chunk) = self.place(c.candidate.id)?;
+            Some(view.segment.codes.gain(chunk))
+        });
+        let mean = gains.sum::<f32>() / best.len().max(1) as f32;
+        self.state.coder.prior().for_gain(mean)
     }
 
     fn scan(

@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use super::{Error, embed};
 use crate::model::{Embedder, Role};
+use crate::search::pace::size;
 use crate::search::{Batch, Pool};
 
 /// A pool that can be waited for.
@@ -44,7 +45,7 @@ impl<K: Clone + Eq + Hash> Desk<K> {
     }
 
     /// Embeds texts, in batches of at most `most` that hold what other searches wait for, too. `spent` is
-    /// called with the size of each batch that this search drove, before and after.
+    /// called with the texts' [`size`] of each batch that this search drove, before and after.
     pub(super) async fn embed<E: Embedder>(
         &self,
         embedder: &E,
@@ -75,9 +76,10 @@ impl<K: Clone + Eq + Hash> Desk<K> {
                 done: false,
             };
             let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
-            spent(texts.len(), false);
+            let sizes = texts.iter().map(|text| size(text.len())).sum();
+            spent(sizes, false);
             let values = embed(embedder, self.role, &texts).await?;
-            spent(texts.len(), true);
+            spent(sizes, true);
             let rows = values.chunks_exact(embedder.dim().max(1));
             let rows: Vec<Arc<[f32]>> = rows.map(Arc::from).collect();
             drive.done = true;

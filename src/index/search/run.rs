@@ -12,7 +12,8 @@ use super::{
 };
 use crate::model::Embedder;
 use crate::search::keyword::{Keywords, Ranking, rank};
-use crate::search::{Rule, Search, Step};
+use crate::search::pace::size;
+use crate::search::{Pace, Rule, Search, Step};
 use crate::store::Store;
 use crate::text::utf16_len;
 
@@ -105,7 +106,8 @@ impl<'a, S: Store, T: Texts> Run<'a, S, T> {
             _ => WORDS_SHARE,
         };
         let deadline = self.deadline.clone();
-        let late = || deadline.as_ref().is_some_and(|d| d.passed(share));
+        let rest = self.snapshot.inner.search.pace().finish();
+        let late = || deadline.as_ref().is_some_and(|d| d.passed(share, rest));
         let postings = self
             .source
             .postings(&self.keywords, &mut self.stats, &mut self.left_out, late)
@@ -172,22 +174,23 @@ impl<'a, S: Store, T: Texts> Run<'a, S, T> {
         if let Some(known) = shared.questions.known(&text) {
             return Ok(Some(known));
         }
+        if let Some(said) = embedder.timing() {
+            shared.pace().expect(said);
+        }
         if self.options.mode == Mode::Hybrid
             && let Some(deadline) = &self.deadline
-            && !shared.pace().affords_question(deadline.left())
+            && !shared
+                .pace()
+                .affords_question(deadline.left(), size(text.len()))
         {
             self.left_out.question = true;
             return Ok(None);
         }
         let wants = vec![(Arc::clone(&text), Arc::clone(&text))];
-        let before = self.deadline.as_ref().map(Deadline::spent);
-        let embedded = shared
-            .questions
-            .embed(embedder, wants, self.options.batch, |_, _| {})
-            .await?;
-        if let (Some(deadline), Some(before)) = (&self.deadline, before) {
-            shared.pace().question(deadline.spent() - before);
-        }
+        let timed = shared.timed(Pace::question);
+        // With a deadline, nothing is embedded for others.
+        let most = self.deadline.as_ref().map_or(self.options.batch, |_| 1);
+        let embedded = shared.questions.embed(embedder, wants, most, timed).await?;
         Ok(embedded.get(&text).cloned())
     }
 
@@ -201,11 +204,6 @@ impl<'a, S: Store, T: Texts> Run<'a, S, T> {
     ) -> Result<SearchResult, Error> {
         let options = self.options;
         let words = self.words.as_ref();
-        let candidates =
-            self.snapshot
-                .candidates(query, &eligible, words, options, &mut self.stats)?;
-        let rule = Rule::new(options.recall, self.snapshot.state.coder.prior())?;
-        let rule = rule.batch(options.batch).limit(options.limit);
         // Earlier pages are settled first, exactly as when they were asked for.
         let k = options.k.max(1);
         let odd = Some(options.offset % k).filter(|first| *first > 0);
@@ -214,6 +212,18 @@ impl<'a, S: Store, T: Texts> Run<'a, S, T> {
             .chain(std::iter::repeat_n(k, options.offset / k));
         let mut sizes = before.chain(Some(options.k));
         let first = sizes.next().unwrap_or(0);
+        // A walk for later pages looks further. It does so for the second, the fourth and so on as it did when those
+        // were asked for, so that they are the same.
+        let snapshot = self.snapshot;
+        let last = options.offset + options.k;
+        let mut reach = match snapshot.walks(&eligible, options) {
+            true => first.max(1),
+            false => last,
+        };
+        let (candidates, prior) =
+            snapshot.candidates(query, &eligible, words, reach, options, &mut self.stats)?;
+        let rule = Rule::new(options.recall, prior)?;
+        let rule = rule.batch(options.batch).limit(options.limit);
         let mut search = Search::ranked(candidates, first, rule)?
             .floor(options.min_score.unwrap_or(f32::NEG_INFINITY))
             .horizon(wanted(first, options.recall));
@@ -232,6 +242,21 @@ impl<'a, S: Store, T: Texts> Run<'a, S, T> {
             let Some(size) = sizes.next() else { break };
             total += size;
             search.turn(size, wanted(total, options.recall));
+            if reach < total {
+                while reach < total {
+                    reach *= 2;
+                }
+                let words = self.words.as_ref();
+                let (more, _) = snapshot.candidates(
+                    query,
+                    &eligible,
+                    words,
+                    reach,
+                    options,
+                    &mut self.stats,
+                )?;
+                search.extend(more)?;
+            }
         }
         self.left_out.passages = search.left_out_by_limit();
         let found = self.outlook(&search, &exact);
@@ -251,7 +276,9 @@ impl<'a, S: Store, T: Texts> Run<'a, S, T> {
         shared.reserve(embedder.dim());
         loop {
             if let Some(deadline) = &self.deadline {
-                let now = shared.pace().affords(deadline.left());
+                let next: Vec<u32> = search.upcoming().take(self.options.batch).collect();
+                let sizes = next.iter().map(|id| self.size(*id, exact));
+                let now = shared.pace().affords(deadline.left(), sizes);
                 let limit = match now {
                     0 => search.embedded(),
                     _ => self.options.limit,
@@ -275,7 +302,11 @@ impl<'a, S: Store, T: Texts> Run<'a, S, T> {
                     None => unknown.push(id),
                 }
             }
+            let started = shared.clock().map(|clock| (clock.now_ms(), clock));
             let passages = self.source.passages(&unknown).await?;
+            if let Some((before, clock)) = started {
+                shared.pace().read(clock.now_ms() - before);
+            }
             let lost = unknown.iter().zip(&passages).filter(|(_, p)| p.is_none());
             let lost: Vec<u32> = lost.map(|(id, _)| *id).collect();
             if !lost.is_empty() {
@@ -287,25 +318,14 @@ impl<'a, S: Store, T: Texts> Run<'a, S, T> {
             if !unknown.is_empty() {
                 let keys = unknown.iter().filter_map(|id| self.key(*id));
                 let texts = passages.into_iter().flatten().map(Arc::from);
-                let deadline = self.deadline.as_ref();
-                let mut before = 0.0;
-                let spent = |count: usize, after: bool| {
-                    let Some(deadline) = deadline else { return };
-                    if after {
-                        shared.pace().passages(count, deadline.spent() - before);
-                    } else {
-                        before = deadline.spent();
-                    }
+                let wants: Vec<_> = keys.zip(texts).collect();
+                // With a deadline, nothing is embedded for others.
+                let most = match self.deadline {
+                    Some(_) => wants.len(),
+                    None => self.options.batch,
                 };
-                let got = shared
-                    .passages
-                    .embed(
-                        embedder,
-                        keys.zip(texts).collect(),
-                        self.options.batch,
-                        spent,
-                    )
-                    .await?;
+                let timed = shared.timed(Pace::passages);
+                let got = shared.passages.embed(embedder, wants, most, timed).await?;
                 self.stats.recomputed += unknown.len();
                 self.stats.rounds += 1;
                 for &id in &unknown {
@@ -316,6 +336,19 @@ impl<'a, S: Store, T: Texts> Run<'a, S, T> {
             }
             let scores: Vec<f32> = ids.iter().filter_map(|id| exact.get(id).copied()).collect();
             search.feed(&scores)?;
+        }
+    }
+
+    /// How much of a passage counts for the time it takes to embed it: nothing if it is known.
+    fn size(&self, id: u32, exact: &HashMap<u32, f32>) -> usize {
+        let shared = &self.snapshot.inner.search;
+        let known = exact.contains_key(&id)
+            || self
+                .key(id)
+                .is_some_and(|key| shared.passages.known(&key).is_some());
+        match self.snapshot.place(id) {
+            Some((_, view, chunk)) if !known => size(view.segment.table.range_of(chunk).len()),
+            _ => 0,
         }
     }
 
@@ -394,11 +427,11 @@ impl<'a, S: Store, T: Texts> Run<'a, S, T> {
         name: StageName,
         on_stage: Option<F>,
     ) -> Result<SearchResult, Error> {
-        let before = self.deadline.as_ref().map(Deadline::spent);
+        let shared = &self.snapshot.inner.search;
+        let started = shared.clock().map(|clock| (clock.now_ms(), clock));
         let hits = self.read(found).await?;
-        if let (Some(deadline), Some(before)) = (&self.deadline, before) {
-            let ms = deadline.spent() - before;
-            self.snapshot.inner.search.pace().finish(ms);
+        if let Some((before, clock)) = started {
+            shared.pace().read(clock.now_ms() - before);
         }
         if let Some(mut on_stage) = on_stage {
             on_stage(Stage {

@@ -7,7 +7,7 @@ use super::eligible::Filters;
 use super::words::Words;
 use super::{Error, SearchOptions};
 use crate::model::Role;
-use crate::search::{self, Clock};
+use crate::search::{self, Clock, Pace};
 
 /// A passage: number of its segment, chunk of that segment. Segments never change, so it outlives commits.
 pub(super) type Passage = (u64, u32);
@@ -60,6 +60,20 @@ impl Shared {
         locked(&self.pace)
     }
 
+    /// Tells the pace what a batch took, called with its size before and after it.
+    pub(super) fn timed(&self, tell: fn(&mut Pace, usize, f64)) -> impl FnMut(usize, bool) {
+        let clock = self.clock();
+        let mut before = 0.0;
+        move |size, after| {
+            let Some(clock) = &clock else { return };
+            if after {
+                tell(&mut self.pace(), size, clock.now_ms() - before);
+            } else {
+                before = clock.now_ms();
+            }
+        }
+    }
+
     pub(super) fn set_clock(&self, clock: Arc<dyn Clock>) {
         *locked(&self.clock) = Some(clock);
     }
@@ -74,12 +88,17 @@ impl Shared {
         self.questions.reserve(QUESTIONS, dim);
     }
 
+    /// The clock, if there is one.
+    pub(super) fn clock(&self) -> Option<Arc<dyn Clock>> {
+        locked(&self.clock).clone()
+    }
+
     /// The deadline of a search that begins now, if it has one.
     pub(super) fn deadline(&self, options: &SearchOptions) -> Result<Option<Deadline>, Error> {
         let Some(ms) = options.deadline_ms else {
             return Ok(None);
         };
-        let Some(clock) = locked(&self.clock).clone() else {
+        let Some(clock) = self.clock() else {
             return Err(Error::Search(search::Error::InvalidOption {
                 option: "deadlineMs",
                 why: "this index has no clock: give it one (`Index::set_clock`)".into(),
@@ -109,63 +128,8 @@ impl Deadline {
         self.ms - self.spent()
     }
 
-    /// Whether the given share of the time has passed.
-    pub(super) fn passed(&self, share: f64) -> bool {
-        self.spent() >= self.ms * share
+    /// Whether the given share of the time has passed, or all but `rest` milliseconds.
+    pub(super) fn passed(&self, share: f64, rest: f64) -> bool {
+        self.spent() >= (self.ms * share).min(self.ms - rest)
     }
-}
-
-/// How fast embedding was lately; 0 where nothing is known.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pace {
-    /// Milliseconds per passage.
-    passage: f64,
-    /// Milliseconds per question.
-    question: f64,
-    /// Milliseconds from the last embedding to the answer.
-    finish: f64,
-}
-
-/// Passages embedded to learn how long one takes.
-const PROBE: usize = 2;
-
-impl Pace {
-    pub(super) fn passages(&mut self, count: usize, ms: f64) {
-        blend(&mut self.passage, ms / count.max(1) as f64);
-    }
-
-    pub(super) fn question(&mut self, ms: f64) {
-        blend(&mut self.question, ms);
-    }
-
-    pub(super) fn finish(&mut self, ms: f64) {
-        blend(&mut self.finish, ms);
-    }
-
-    /// Whether a question can be embedded in the time left.
-    pub(super) fn affords_question(&self, left: f64) -> bool {
-        left > self.question + self.finish
-    }
-
-    /// Passages to embed at once in the time left. At most half of what the pace promises, so that one batch
-    /// of long passages is not too much; the next batch knows better.
-    pub(super) fn affords(&self, left: f64) -> usize {
-        let left = left - self.finish;
-        if left <= 0.0 {
-            return 0;
-        }
-        if self.passage <= 0.0 {
-            return PROBE;
-        }
-        let all = (left / self.passage) as usize;
-        if all > 2 * PROBE { all / 2 } else { all }
-    }
-}
-
-fn blend(known: &mut f64, new: f64) {
-    *known = if *known > 0.0 {
-        0.5 * (*known + new)
-    } else {
-        new
-    };
 }

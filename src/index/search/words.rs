@@ -1,11 +1,12 @@
 //! The words of the text, segment by segment. A first question scans for its own words alone, which takes a third of
-//! the time; from the second on all words are counted and kept in memory, up to a bound.
+//! the time; from the second on, or at once where text comes over a network, all words are counted and kept in memory, up
+//! to a bound.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::source::{Source, Texts};
-use super::{Error, LeftOut, SearchStats};
+use super::source::{Kept, Source, Texts};
+use super::{Error, LeftOut, SearchStats, Snapshot};
 use crate::search::keyword::{Builder, Keywords, Postings};
 use crate::store::Store;
 
@@ -23,10 +24,47 @@ const KEPT: usize = 64 << 20;
 const SHARE: u64 = 3;
 /// Text read at once.
 const STRETCH: u32 = 256 << 10;
+/// Text after which it is asked whether to go on: a millisecond or so.
+const STEP: u32 = 64 << 10;
 
 impl Words {
-    fn bytes(&self) -> usize {
-        self.segments.values().map(|p| p.bytes()).sum()
+    /// Whether the words of so many bytes of text may be kept, too.
+    fn have_room(&self, text: u64) -> bool {
+        let kept: usize = self.segments.values().map(|p| p.bytes()).sum();
+        text / SHARE <= KEPT.saturating_sub(kept) as u64
+    }
+}
+
+impl<S: Store> Snapshot<S> {
+    /// Counts the words of all text before any is asked for, as far as they have room in memory: a quarter of the
+    /// text, some 20 ms per MB. Nothing is read where text comes over a network, or is not kept. `pause` is awaited
+    /// between stretches of 64 to 256 KiB, for others to come in; once it answers false, no more is read. Returns
+    /// the bytes read.
+    ///
+    /// # Errors
+    /// [`Error::Superseded`], and whatever the store fails with.
+    pub async fn count_words(&self, mut pause: impl AsyncFnMut() -> bool) -> Result<u64, Error> {
+        let mut read = 0;
+        if !self.state.manifest.keeps_text || self.inner.store.is_far() {
+            return Ok(read);
+        }
+        let words = || self.inner.search.words();
+        for (at, view) in self.state.views.iter().enumerate() {
+            let number = view.segment.number;
+            let bytes = view.segment.table.text_bytes();
+            if words().segments.contains_key(&number) || !words().have_room(bytes) {
+                continue;
+            }
+            let mut source = Source::new(self, &Kept);
+            let mut stop = async || !pause().await;
+            let (postings, missed) = source.count(at, Builder::new(), &mut stop).await?;
+            read += bytes - missed;
+            if missed > 0 {
+                break;
+            }
+            words().segments.insert(number, Arc::new(postings));
+        }
+        Ok(read)
     }
 }
 
@@ -58,14 +96,14 @@ impl<S: Store, T: Texts> Source<'_, S, T> {
                 continue;
             }
             let bytes = view.segment.table.text_bytes();
-            let room = KEPT.saturating_sub(words().bytes()) as u64;
-            let keep = bytes / SHARE <= room && words().asked.contains(&number);
+            let again = words().asked.contains(&number) || snapshot.inner.store.is_far();
+            let keep = again && words().have_room(bytes);
             let builder = if keep {
                 Builder::new()
             } else {
                 Builder::only(keywords)
             };
-            let (postings, missed) = self.count(at, builder, &mut late).await?;
+            let (postings, missed) = self.count(at, builder, &mut async || late()).await?;
             stats.text_read += bytes - missed;
             left_out.text += missed;
             let postings = Arc::new(postings);
@@ -83,15 +121,15 @@ impl<S: Store, T: Texts> Source<'_, S, T> {
         &mut self,
         at: usize,
         mut builder: Builder,
-        late: &mut impl FnMut() -> bool,
+        late: &mut impl AsyncFnMut() -> bool,
     ) -> Result<(Postings, u64), Error> {
         let snapshot = self.snapshot;
         let view = &snapshot.state.views[at];
         let table = &view.segment.table;
-        let mut missed = 0;
+        let (mut missed, mut since, mut stopped) = (0, STEP, false);
         for document in 0..table.documents() as u32 {
             let mut chunks = table.chunks_of(document);
-            if late() {
+            if stopped {
                 let text = table.text_of(document);
                 missed += text.end - text.start;
                 chunks.for_each(|_| builder.skip());
@@ -112,6 +150,15 @@ impl<S: Store, T: Texts> Source<'_, S, T> {
             };
             while !chunks.is_empty() {
                 let start = table.range_of(chunks.start).start;
+                if since >= STEP {
+                    (stopped, since) = (late().await, 0);
+                }
+                if stopped {
+                    let text = table.text_of(document);
+                    missed += (text.end - text.start).saturating_sub(u64::from(start));
+                    chunks.for_each(|_| builder.skip());
+                    break;
+                }
                 let fits = |chunk: &u32| {
                     let range = table.range_of(*chunk);
                     range.start >= start && range.end - start <= STRETCH
@@ -131,6 +178,7 @@ impl<S: Store, T: Texts> Source<'_, S, T> {
                     }
                 }
                 chunks.start += count;
+                since += end.unwrap_or(start) - start;
             }
         }
         Ok((builder.finish(), missed))
