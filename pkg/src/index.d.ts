@@ -351,6 +351,8 @@ export interface Info {
   readonly selfTest?: number;
   /** Why better devices were passed over, and why there is no worker where one was wanted. */
   readonly rejected: string[];
+  /** Why the GPU is no longer used: it failed after it was opened, and the CPU took over. A `devicelost` event told of it. */
+  readonly lost?: string;
   /**
    * Milliseconds on GPU and CPU, where both work: for each number of texts the faster one is used. Measured when a
    * GPU is first used, and kept beside the model.

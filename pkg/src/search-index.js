@@ -29,7 +29,10 @@ export function defineIndex(platform) {
       this.#stop = stop;
       this.#info = Object.freeze(info);
       this.#exports = exports;
-      channel.onNotice = (name, data) => this.#tell(name, data);
+      channel.onNotice = (name, data) => {
+        if (name === "devicelost") this.#info = Object.freeze({ ...this.#info, lost: data.message });
+        this.#tell(name, data);
+      };
     }
 
     static async open(options) {
