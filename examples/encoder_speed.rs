@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release --example encoder_speed -- [cpu|gpu] [tokens] [rows] [repeats] [weights file]`; tokens may be
 //! a list (`12,250,80`), from which rows are taken in turn, or `@FILE`: every line of it is a text, cut to what the model
-//! takes, and is then also timed padded to the longest, in batches of 16.
+//! takes, and is then also timed padded to the longest, in batches of 16. `encoder_speed peak` instead says how many
+//! billions of f32 operations per second the threads reach that only multiply and add.
 use std::time::Instant;
 
 use gossamer::model::device::Choice;
@@ -11,6 +12,10 @@ use gossamer::model::{Encoder, ModelFiles, fetch, pinned};
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.first().is_some_and(|a| a == "peak") {
+        println!("{}", serde_json::json!({ "peakGflops": peak() }));
+        return;
+    }
     let arg = |i: usize, default: &str| args.get(i).cloned().unwrap_or_else(|| default.into());
     let choice = if arg(0, "cpu") == "gpu" {
         Choice::Gpu
@@ -98,6 +103,75 @@ fn main() {
         out["paddedMs"] = (best_padded * 1e3 / ids.len() as f64).into();
     }
     println!("{out}");
+}
+
+/// Billions of f32 operations per second of all threads, the best of several.
+fn peak() -> f64 {
+    const ROUNDS: usize = 20_000_000;
+    let threads = std::env::var("RAYON_NUM_THREADS").ok();
+    let threads = threads.and_then(|n| n.parse().ok()).unwrap_or(1);
+    let mut best: f64 = 0.0;
+    for _ in 0..5 {
+        let start = Instant::now();
+        let operations: usize = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..threads)
+                .map(|_| scope.spawn(|| multiply_and_add(ROUNDS)))
+                .collect();
+            all.into_iter().map(|t| t.join().unwrap_or(0)).sum()
+        });
+        best = best.max(operations as f64 / start.elapsed().as_secs_f64() / 1e9);
+    }
+    best
+}
+
+/// Multiplies and adds in registers alone; how many operations those were.
+// Calls of functions that are compiled for what the machine was just found to have.
+#[allow(unsafe_code)]
+#[cfg(target_arch = "x86_64")]
+fn multiply_and_add(rounds: usize) -> usize {
+    use std::arch::x86_64::*;
+    // Sums enough to hide the latency of an addition.
+    const SUMS: usize = 12;
+
+    #[target_feature(enable = "avx512f")]
+    fn wide(rounds: usize) -> usize {
+        let (x, y) = (_mm512_set1_ps(0.999), _mm512_set1_ps(0.001));
+        let mut sums = [y; SUMS];
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = _mm512_fmadd_ps(*sum, x, y);
+            }
+        }
+        std::hint::black_box(sums);
+        rounds * SUMS * 32
+    }
+    #[target_feature(enable = "avx2,fma")]
+    fn narrow(rounds: usize) -> usize {
+        let (x, y) = (_mm256_set1_ps(0.999), _mm256_set1_ps(0.001));
+        let mut sums = [y; SUMS];
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = _mm256_fmadd_ps(*sum, x, y);
+            }
+        }
+        std::hint::black_box(sums);
+        rounds * SUMS * 16
+    }
+    if is_x86_feature_detected!("avx512f") {
+        // SAFETY: the feature was just detected.
+        unsafe { wide(rounds) }
+    } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        // SAFETY: likewise.
+        unsafe { narrow(rounds) }
+    } else {
+        0
+    }
+}
+
+/// Not known on other machines.
+#[cfg(not(target_arch = "x86_64"))]
+fn multiply_and_add(_: usize) -> usize {
+    0
 }
 
 fn seconds(encoder: &Encoder, batches: &[&[Vec<u32>]]) -> f64 {

@@ -312,7 +312,18 @@ def serving():
     return "\n\n".join([first, second, *starts, third, *end])
 
 
+def encoder():
+    """The encoder beside onnxruntime and transformers.js, and what was measured of it alone (`make bench-encoder`)."""
+    rows = common.load("encoder")
+    both = [r for r in rows if "ratio" in r]
+    first = table(["Gossamer beside", "its ms", "the other's", "times faster", "passages per second"],
+                  [[r["what"], number(r["ms"]), number(r["other_ms"]), number(r["ratio"]),
+                    number(1e3 / r["ms"]) if r["per"] == "passage" else ""] for r in both])
+    return first + "\n\n" + table(["", ""], [[r["what"], r["value"]] for r in rows if "value" in r])
+
+
 SECTIONS = {
+    "encoder": (encoder, ("encoder",)),
     "serve": (serving, ("serve",)),
     "headline": (headline, COMPARED + ("model",)),
     "asked": (asked, COMPARED),
@@ -382,5 +393,5 @@ def plots():
 
 if __name__ == "__main__":
     plots()
-    for name in ("docs/benchmarks/README.md", "docs/server.md", "README.md"):
+    for name in ("docs/benchmarks/README.md", "docs/encoder.md", "docs/server.md", "README.md"):
         fill(common.ROOT / name)
