@@ -2,8 +2,9 @@
 
 usage: run.py GOSSAMER SQUAD SAMPLES OUT.json
 
-LOAD_SECONDS (600): how long the steady load runs. PASSAGES (2000): of SQuAD, indexed as one file per article. While wrk
-floods, a client of its own asks and adds documents like a patient user: what it was promised is looked for at the end.
+LOAD_SECONDS (600): how long the steady load runs; SHORT_SECONDS (a twentieth): one client, and overload. PASSAGES (2000):
+of SQuAD, indexed as one file per article. While wrk floods, a client of its own asks and adds documents like a patient
+user: what it was promised is looked for at the end.
 """
 
 import gzip
@@ -25,6 +26,7 @@ sys.path.insert(0, str(HERE.parent / "paper"))
 import common  # noqa: E402
 
 SECONDS = int(os.environ.get("LOAD_SECONDS", "600"))
+SHORT = int(os.environ.get("SHORT_SECONDS", max(3, SECONDS // 20)))
 PASSAGES = int(os.environ.get("PASSAGES", "2000"))
 PORT = 7791
 
@@ -196,8 +198,7 @@ def main(gossamer, squad, samples, out):
                 except OSError:
                     time.sleep(0.2)
             promised = []
-            short = max(3, SECONDS // 20)
-            for connections, seconds, what in ((1, short, "one client"), (8, SECONDS, "steady load"), (256, short, "overload")):
+            for connections, seconds, what in ((1, SHORT, "one client"), (8, SECONDS, "steady load"), (256, SHORT, "overload")):
                 row, more = load(server, bodies, connections, seconds, questions, what)
                 rows.append(row)
                 promised += more
