@@ -81,6 +81,7 @@ const methods = {
     const info = await loadInto(opened(), { ...model, calibration }, backend);
     if (info.calibration && !calibration) await models.keepMeasured(modelBase, version(), info.calibration);
     if (info.backend.kind === "gpu") info.backend.name = (await adapterName()) ?? info.backend.name;
+    countWords();
     return { ...info, loadMs, startMs: performance.now() - started - loadMs };
   },
 
@@ -205,6 +206,15 @@ async function fetched(url) {
   const response = await fetch(url);
   if (!response.ok) throw Object.assign(new Error(`The index at ${url} could not be loaded.`), { code: "unavailable" });
   return response;
+}
+
+/** Counts the words of what is stored, so that no question waits for it; between two stretches others get their turn. */
+async function countWords() {
+  const counted = engine;
+  await counted.countWords(async () => {
+    await breathe();
+    return engine === counted;
+  }).catch(() => {}); // Then the first questions do.
 }
 
 const loadInto = (engine, { weights, ...model }, backend) => engine.load(model, backend, weights);

@@ -6,4 +6,4 @@ import { portOf } from "./channel.js";
 import { serve } from "./engine.js";
 import { platform } from "./node-platform.js";
 
-serve(portOf(parentPort), platform);
+serve(portOf(parentPort), { ...platform, spare: true });

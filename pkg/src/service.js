@@ -20,7 +20,10 @@ function boot(source) {
   return booted;
 }
 
-/** Answers calls on `port`; `platform` has what differs between Node and the rest. */
+/**
+ * Answers calls on `port`; `platform` has what differs between Node and the rest, and `spare` where there is a thread
+ * for it.
+ */
 export function serve(port, platform = {}) {
   const service = new Service(platform);
   const methods = ["hello", "open", "add", "remove", "get", "documents", "search", "searchStream", "similar", "stats", "verify", "compact", "export", "flush", "close", "model", "forgetModels", "destroy"];
@@ -68,7 +71,18 @@ class Service {
     this.#facts = facts;
     this.#engine.onChange((_, error) => (error ? this.host.notify("storage", { message: error.message }) : this.#changed(true)));
     signal.throwIfAborted();
+    if (this.#platform.spare) this.#countWords();
     return { ...facts, exists: this.#engine.exists };
+  }
+
+  /** Counts the words of the text while nothing else is read or written, so that no question waits for it. */
+  async #countWords() {
+    const pause = async () => {
+      do await new Promise((wake) => setTimeout(wake, this.#reading.size > 1 ? 20 : 0));
+      while (this.#reading.size > 1 && !this.#closing.signal.aborted);
+      return !this.#closing.signal.aborted;
+    };
+    await this.#read(() => this.#engine.countWords(pause)).catch(() => {});
   }
 
   async #load(model, backend, signal, emit) {

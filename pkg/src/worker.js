@@ -3,4 +3,4 @@
 import { portOf } from "./channel.js";
 import { serve } from "./service.js";
 
-serve(portOf(self));
+serve(portOf(self), { spare: true });

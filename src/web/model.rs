@@ -8,7 +8,7 @@ use super::encoder::Inside;
 use super::no_encoder::Inside;
 use super::own::OwnEmbedder;
 use super::shapes::BackendOut;
-use crate::model::calibration::Calibration;
+use crate::model::calibration::{Calibration, Timing};
 use crate::model::{Embedder, Embeddings, Error, ModelId, Role};
 use crate::text::{Chunker, TokenChunker};
 
@@ -96,6 +96,10 @@ impl Embedder for Model {
             Self::Inside(inside) => inside.embedder().embed(role, texts).await,
             Self::Own(own) => own.embed(role, texts).await,
         }
+    }
+
+    fn timing(&self) -> Option<Timing> {
+        self.calibration().map(Calibration::faster)
     }
 }
 

@@ -10,6 +10,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::Engine;
+use super::callback::call;
 use super::error::{Misuse, thrown};
 use super::headings;
 use super::shapes::plain;
@@ -86,6 +87,18 @@ impl Engine {
             .await
             .map_err(thrown)?;
         self.answer(&snapshot, result, started).await
+    }
+
+    /// Counts the words of the text before any is asked for. `pause` is called, and awaited, every few milliseconds of
+    /// work; once it resolves with `false` or throws, no more is counted.
+    #[wasm_bindgen(js_name = countWords)]
+    pub async fn count_words(&self, pause: Function) -> Result<(), JsValue> {
+        let go_on = async || {
+            let answer = call(&pause, &[]).await;
+            answer.is_ok_and(|answer| answer.as_bool() != Some(false))
+        };
+        let counted = self.index()?.snapshot().count_words(go_on).await;
+        counted.map(drop).map_err(thrown)
     }
 }
 

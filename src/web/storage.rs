@@ -90,6 +90,11 @@ impl Store for Storage {
         each!(self, store => store.get_all(names).await)
     }
 
+    fn is_far(&self) -> bool {
+        // Where the application's own is, only it knows.
+        matches!(self, Self::Remote(_) | Self::Own(_))
+    }
+
     async fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         each!(self, store => store.put(name, bytes).await)
     }

@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
+use gossamer::model::calibration::Timing;
 use gossamer::model::{Embedder, Embeddings, Error, ModelId, Role};
 
 /// Who waits.
@@ -152,6 +153,10 @@ impl<E: Embedder> Embedder for LaneEmbedder<'_, E> {
             slot: Rc::clone(&slot),
         });
         poll_fn(|_| slot.take().map_or(Poll::Pending, Poll::Ready)).await
+    }
+
+    fn timing(&self) -> Option<Timing> {
+        self.batches.encoder.timing()
     }
 }
 
