@@ -49,6 +49,10 @@ step() {
     python_of python $here/requirements.txt
     "$BENCH_WORK/python/bin/python" $here/browser/run.py
     ;;
+  encoder)
+    make bench-encoder
+    make bench-encoder FLAGS=--webgpu
+    ;;
   *)
     echo "unknown step $1" >&2
     exit 2
@@ -56,7 +60,7 @@ step() {
   esac
 }
 
-all="build index gossamer leann-algorithm ablation cache growth baselines leann downstream browser model scale render"
+all="build index gossamer leann-algorithm ablation cache growth baselines leann downstream browser model encoder scale render"
 for name in "${@:-$all}"; do
   for one in $name; do step "$one"; done
 done
