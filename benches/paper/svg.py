@@ -45,11 +45,11 @@ def lines(title, series, x_label, y_label, x_log=False, y_log=False):
     for tick in x.ticks:
         at = x.at(tick)
         out.append(f'<line x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" y2="{HEIGHT - BOTTOM}" stroke="#ddd"/>')
-        out.append(text(at, HEIGHT - BOTTOM + 16, f"{tick:g}", "middle"))
+        out.append(text(at, HEIGHT - BOTTOM + 16, f"{tick:,.7g}", "middle"))
     for tick in y.ticks:
         at = y.at(tick)
         out.append(f'<line x1="{LEFT}" y1="{at:.1f}" x2="{WIDTH - RIGHT}" y2="{at:.1f}" stroke="#ddd"/>')
-        out.append(text(LEFT - 6, at + 4, f"{tick:g}", "end"))
+        out.append(text(LEFT - 6, at + 4, f"{tick:,.7g}", "end"))
     out.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x_label, "middle"))
     middle = (TOP + HEIGHT - BOTTOM) / 2
     out.append(text(16, middle, y_label, "middle", transform=f"rotate(-90 16 {middle:.1f})"))
