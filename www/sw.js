@@ -35,7 +35,8 @@ async function install() {
     const failed = outcomes.find(({ status }) => status === "rejected");
     if (failed) throw failed.reason;
   } catch (error) {
-    // A page that is half there is none.
+    // A page that is half there is none. Emptied first: as long as this worker runs it holds the cache, and its room.
+    for (const request of await cache.keys()) await cache.delete(request);
     await caches.delete(CACHE);
     throw error;
   } finally {

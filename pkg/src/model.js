@@ -33,8 +33,10 @@ export async function describe(model = {}, platform = {}) {
 
 /** Removes every part that is kept, of any model. */
 export async function forget(platform = {}) {
-  if (!platform.modelCache) return void (await globalThis.caches?.delete(CACHE));
-  for (const key of await platform.modelCache.keys()) await platform.modelCache.delete(key);
+  // Emptied first: a cache that somebody still holds keeps its room after it is deleted, until that somebody has gone.
+  const cache = await openCache(platform, false);
+  for (const key of (await cache?.keys()) ?? []) await cache.delete(key);
+  if (!platform.modelCache) await globalThis.caches?.delete(CACHE);
 }
 
 /**

@@ -162,6 +162,9 @@ describe("the page without a connection", () => {
       await page.waitForSelector('#state-offline[data-complete="false"]');
       assert.equal(await page.innerText("#state-offline"), "not yet");
       assert.deepEqual(await page.evaluate(() => caches.keys()), []);
+      // Nor does the worker that could not keep it go on holding what it had fetched.
+      const bytes = await page.evaluate(() => navigator.storage.estimate().then(({ usage }) => usage));
+      assert.ok(bytes < 65_536, `${bytes} bytes are held`);
     } finally {
       await close();
       await server.close();

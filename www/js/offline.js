@@ -52,6 +52,10 @@ export async function forget() {
   await settled;
   for (const one of (await navigator.serviceWorker?.getRegistrations().catch(() => [])) ?? []) await one.unregister();
   for (const name of (await globalThis.caches?.keys().catch(() => [])) ?? []) {
-    if (name.startsWith("gossamer-app-")) await caches.delete(name);
+    if (!name.startsWith("gossamer-app-")) continue;
+    // Emptied first: the service worker may hold it, and with it its room, until the browser stops the worker.
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) await cache.delete(request);
+    await caches.delete(name);
   }
 }
