@@ -7,7 +7,8 @@ import { SearchError } from "./errors.js";
 import { MINILM } from "./pinned.js";
 
 const CACHE = "gossamer-model";
-const PART = 8 * 1024 * 1024;
+/** Bytes of a part: in memory beside what is made of it. */
+export const PART = 2 * 1024 * 1024;
 const TRIES = 4;
 
 /**

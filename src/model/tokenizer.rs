@@ -2,15 +2,28 @@
 
 use std::ops::Range;
 
-use tokenizers::{Tokenizer as HfTokenizer, TruncationDirection};
+use tokenizers::{
+    DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, TokenizerImpl,
+    TruncationDirection,
+};
 
 use super::Error;
 use super::cpu::threads;
+use super::wordpiece::{KIND, WordPiece};
+
+/// The library's parts around our own vocabulary.
+type Inner = TokenizerImpl<
+    WordPiece,
+    NormalizerWrapper,
+    PreTokenizerWrapper,
+    PostProcessorWrapper,
+    DecoderWrapper,
+>;
 
 /// A tokenizer that neither pads nor truncates on its own: packaged files ask for both, with lengths that
 /// do not fit the model.
 pub struct Tokenizer {
-    inner: HfTokenizer,
+    inner: Inner,
     max_tokens: usize,
     /// Tokens of the prompt that goes before every passage.
     prompt_tokens: usize,
@@ -32,7 +45,12 @@ impl Tokenizer {
             file: "tokenizer.json".into(),
             why,
         };
-        let mut inner = HfTokenizer::from_bytes(json).map_err(|e| damaged(e.to_string()))?;
+        let mut inner = Inner::from_bytes(json).map_err(|e| match other_kind(json) {
+            Some(kind) => Error::Unsupported(format!(
+                "it cuts words by {kind}; by WordPiece is implemented"
+            )),
+            None => damaged(e.to_string()),
+        })?;
         inner.with_padding(None);
         inner
             .with_truncation(None)
@@ -71,7 +89,8 @@ impl Tokenizer {
 
     /// Rows the word table must have.
     pub fn vocab_size(&self) -> usize {
-        self.inner.get_vocab_size(true)
+        let added = self.inner.get_added_tokens_decoder().into_keys();
+        added.fold(self.inner.get_model().last_id(), u32::max) as usize + 1
     }
 
     /// Ids of each text with the special tokens, unpadded, on all cores.
@@ -111,15 +130,43 @@ impl Tokenizer {
     pub fn token_ranges(&self, text: &str) -> Vec<Range<usize>> {
         match self.inner.encode(text, false) {
             Ok(encoding) => encoding.get_offsets().iter().map(|&(a, b)| a..b).collect(),
-            // WordPiece with an unknown token cannot fail; a tokenizer without one leaves the text uncounted
-            // here and is refused by `encode`.
+            // Only a normaliser could fail; the text is uncounted here then, and refused by `encode`.
             Err(_) => Vec::new(),
         }
     }
 }
 
+/// What cuts words into tokens in such a file, if it says so and it is not WordPiece.
+fn other_kind(json: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct File {
+        model: Kind,
+    }
+    #[derive(serde::Deserialize)]
+    struct Kind {
+        r#type: String,
+    }
+
+    let file: File = serde_json::from_slice(json).ok()?;
+    Some(file.model.r#type).filter(|kind| kind != KIND)
+}
+
 impl crate::text::TokenRanges for Tokenizer {
     fn token_ranges(&self, text: &str) -> Vec<Range<usize>> {
         Tokenizer::token_ranges(self, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cuts_words_otherwise_is_unsupported_and_a_torn_one_damaged() {
+        let bpe = br#"{"version":"1.0","model":{"type":"BPE","vocab":{},"merges":[]}}"#;
+        let refused = Tokenizer::from_json(bpe, 8);
+        assert!(matches!(refused, Err(Error::Unsupported(why)) if why.contains("BPE")));
+        let torn = Tokenizer::from_json(&bpe[..bpe.len() - 1], 8);
+        assert!(matches!(torn, Err(Error::Damaged { .. })));
     }
 }

@@ -1,13 +1,13 @@
-// The model's files: verified before use, never half, loaded once. With the tiny model, and one of 20 MB for parts.
+// The model's files: verified before use, never half, loaded once. With the tiny model, and one of more than two parts.
 
 import assert from "node:assert/strict";
 import { open, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
 
+import { PART } from "../../pkg/src/model.js";
 import { browser, dropFiles, row, site, tiny, visit } from "../harness.mjs";
 
-const PART = 8 * 1024 * 1024;
 const note = [{ name: "note.txt", text: "one two three four five" }];
 
 async function withPage(options, work) {
@@ -77,13 +77,13 @@ test("a missing file is named", async () => {
 });
 
 test("a download that is cut off goes on with the first part that is missing, also after a reload", { timeout: 120_000 }, async () => {
-  const size = 20 * 1024 * 1024;
+  const size = 2.5 * PART;
   const body = Buffer.alloc(size);
   for (let i = 0; i < size; i += 4) body.writeUInt32LE((i * 2654435761) >>> 0, i);
   const { createHash } = await import("node:crypto");
   const sha256 = createHash("sha256").update(body).digest("hex");
   const manifest = JSON.stringify({ name: "big", files: [{ name: "big.bin", bytes: size, sha256 }] });
-  let [cutAt, sent] = [9 * 1024 * 1024, 0];
+  let [cutAt, sent] = [1.25 * PART, 0];
   const ranges = [];
   const intercept = (request, response) => {
     if (request.url === "/model/manifest.json") {

@@ -14,11 +14,10 @@ import { root, tiny } from "../harness.mjs";
 const folder = await mkdtemp(path.join(os.tmpdir(), "gossamer-model-"));
 // Read when the module is: the cache must not be the user's.
 process.env.XDG_CACHE_HOME = folder;
-const { describe, keepMeasured, load, measured } = await import(path.join(root, "pkg/src/model.js"));
+const { PART, describe, keepMeasured, load, measured } = await import(path.join(root, "pkg/src/model.js"));
 const { platform } = await import(path.join(root, "pkg/src/node-platform.js"));
 
-const PART = 8 * 1024 * 1024;
-const size = 20 * 1024 * 1024;
+const size = 2.5 * PART;
 const body = Buffer.alloc(size);
 for (let i = 0; i < size; i += 4) body.writeUInt32LE((i * 2654435761) >>> 0, i);
 const sha256 = createHash("sha256").update(body).digest("hex");
@@ -57,7 +56,7 @@ const loading = async (given, signal = never) => {
 test("a download that was cut goes on with the first part that is missing, and the next needs no network", async () => {
   const before = await describe(model, platform);
   assert.deepEqual([before.bytes, before.cached, ranges.length], [size, false, 0]);
-  cutAt = 9 * 1024 * 1024;
+  cutAt = 1.25 * PART;
   await assert.rejects(loading(model), ({ code, retryable }) => code === "model-unavailable" && retryable);
   assert.ok(ranges[0] === 0 && ranges.slice(1).every((start) => start === PART), `asked from ${ranges}`);
   cutAt = undefined;
