@@ -127,10 +127,10 @@ bench-text: setup ## compare text codecs, natively and in WebAssembly, on passag
 	CARGO_TARGET_DIR=$(CACHE)/bench benches/text/run.sh $(DATA)/passages.jsonl.gz
 
 BENCH := $(CACHE)/bench-encoder
-bench-encoder: setup native model web ## the encoder beside onnxruntime and transformers.js (FLAGS=--webgpu: emulated or real GPU)
+bench-encoder: setup native model web ## the encoder beside onnxruntime and transformers.js (FLAGS=--webgpu: emulated or real GPU; --recall: by precision)
 	CARGO_TARGET_DIR=$(NATIVE) cargo build --release --example encoder_speed
 	[ -x $(BENCH)/venv/bin/python ] || python3 -m venv $(BENCH)/venv
 	$(BENCH)/venv/bin/pip install --quiet --requirement benches/encoder/requirements.txt
 	[ -f $(BENCH)/model/onnx/model.onnx ] || $(BENCH)/venv/bin/python benches/encoder/export_onnx.py $(MODEL) $(BENCH)/model
 	cd benches/encoder && npm ci --ignore-scripts --no-audit --no-fund --silent
-	ENCODER_SPEED=$(NATIVE)/release/examples/encoder_speed node benches/encoder/run.mjs $(FLAGS)
+	GOSSAMER=$(GOSSAMER) ENCODER_SPEED=$(NATIVE)/release/examples/encoder_speed node benches/encoder/run.mjs $(FLAGS)

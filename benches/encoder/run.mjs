@@ -1,8 +1,8 @@
 // Both sides of every target of the encoder, in one run on one machine, and their ratios.
 //
-//   node run.mjs [--native] [--browser] [--webgpu]      (without a flag: native and browser)
+//   node run.mjs [--native] [--browser] [--webgpu] [--recall [--passages 2000]]      (without a flag: native and browser)
 //
-// Needs: the models of `make bench-encoder` in $GOSSAMER_CACHE/bench-encoder, www/pkg, the example encoder_speed.
+// Needs: the models of `make bench-encoder` in $GOSSAMER_CACHE/bench-encoder, www/pkg, the example encoder_speed, the command.
 
 import { execFileSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
@@ -13,15 +13,19 @@ import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 
 import { browserSide } from "./browser.mjs";
+import { recallSide } from "./recall.mjs";
 import { Results } from "./results.mjs";
 
-const { values: flags } = parseArgs({ options: { native: { type: "boolean" }, browser: { type: "boolean" }, webgpu: { type: "boolean" } } });
-const all = !flags.native && !flags.browser && !flags.webgpu;
+const boolean = { type: "boolean" };
+const options = { native: boolean, browser: boolean, webgpu: boolean, recall: boolean, passages: { type: "string", default: "2000" } };
+const { values: flags } = parseArgs({ options });
+const all = !flags.native && !flags.browser && !flags.webgpu && !flags.recall;
 const here = fileURLToPath(new URL(".", import.meta.url));
 const cache = process.env.GOSSAMER_CACHE ?? path.join(os.homedir(), ".cache/gossamer");
 const onnx = path.join(cache, "bench-encoder/model");
 const python = path.join(cache, "bench-encoder/venv/bin/python");
 const ours = process.env.ENCODER_SPEED;
+const data = process.env.GOSSAMER_DATA ?? path.join(here, "../../../shared/data");
 
 const results = new Results();
 
@@ -63,6 +67,7 @@ if (all || flags.native) {
 if (all || flags.browser || flags.webgpu) {
   await browserSide({ cpu: all || flags.browser, webgpu: flags.webgpu, onnx, model: path.join(cache, "models/all-MiniLM-L6-v2"), results });
 }
+if (flags.recall) await recallSide({ command: process.env.GOSSAMER, data, passages: Number(flags.passages), results });
 await results.save();
 
 /** Additions and multiplications in MiniLM's layers for one passage: six of 384 wide, 1,536 inside. */
@@ -72,7 +77,7 @@ function operations(tokens) {
 
 /** A file with 64 passages, one a line, or nothing without the data. */
 async function squadPassages() {
-  const file = path.join(process.env.GOSSAMER_DATA ?? path.join(here, "../../../shared/data"), "squad/passages.jsonl.gz");
+  const file = path.join(data, "squad/passages.jsonl.gz");
   const bytes = await readFile(file).catch(() => undefined);
   if (!bytes) return console.log(`(no mixed lengths: ${file} is not there)`);
   const texts = gunzipSync(bytes).toString().split("\n").filter((line, i) => line && i % 300 === 0).slice(0, 64);
