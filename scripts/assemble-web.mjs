@@ -20,10 +20,36 @@ const www = path.join(root, "www");
 const string = { type: "string" };
 const { values: options } = parseArgs({ options: { model: string, raw: string, gossamer: string, cache: string } });
 
+if (options.raw) await checkConstructors(options.raw);
 await layModel(path.resolve(options.model));
 await laySamples();
 await listAssets();
 await printSizes();
+
+/**
+ * Fails once nothing that is linked has constructors: the call of them can go then. The linker puts the function that
+ * runs them before all others of the module; without any it has no instruction but its end.
+ */
+async function checkConstructors(raw) {
+  const bytes = await readFile(raw);
+  let at = 8;
+  const number = () => {
+    let [n, shift, byte] = [0, 0];
+    do {
+      byte = bytes[at++];
+      n += (byte & 127) * 2 ** shift;
+      shift += 7;
+    } while (byte & 128);
+    return n;
+  };
+  const code = 10;
+  while (at < bytes.length && bytes[at++] !== code) {
+    const length = number();
+    at += length;
+  }
+  const [, functions, length] = [number(), number(), number()];
+  if (!(functions > 0 && length > 2)) fail("no crate has constructors any more: remove the call of __wasm_call_ctors from src/web/start.rs, and this check");
+}
 
 /** Links the files whose hashes are pinned in the source, and writes their list; anything else is refused. */
 async function layModel(folder) {

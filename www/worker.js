@@ -256,7 +256,7 @@ class Gate {
 }
 
 /** What the browser tells about the GPU; some tell nothing. wgpu passes on the description alone, which is often empty:
- *  this can go with https://github.com/gfx-rs/wgpu/issues/8819. */
+ *  this can go with https://github.com/gfx-rs/wgpu/issues/8819, of which wasm-tests/tests/package-gpu.test.mjs tells. */
 async function adapterName() {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   const { description, vendor, architecture } = adapter?.info ?? {};

@@ -415,7 +415,7 @@ export interface VerifyReport {
 export interface Events {
   /** Something was committed, by this index or (`remote`) in another tab. */
   change: { generation: number; documents: number; remote: boolean };
-  /** The device that runs the model failed: close, and open again. */
+  /** The device that runs the model failed. If the CPU took over, `info` says so; if calls fail, close, and open again. */
   devicelost: { message: string };
   /** The browser took the storage away: close, and open again. */
   storage: { message: string };

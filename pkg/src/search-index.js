@@ -29,8 +29,9 @@ export function defineIndex(platform) {
       this.#stop = stop;
       this.#info = Object.freeze(info);
       this.#exports = exports;
-      channel.onNotice = (name, data) => {
-        if (name === "devicelost") this.#info = Object.freeze({ ...this.#info, lost: data.message });
+      channel.onNotice = (name, { backend, ...data }) => {
+        // What took over, if anything did.
+        if (name === "devicelost") this.#info = Object.freeze({ ...this.#info, backend: backend ?? this.#info.backend, lost: data.message });
         this.#tell(name, data);
       };
     }

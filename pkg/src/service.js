@@ -254,8 +254,9 @@ class Service {
   /** Tells once that the GPU was lost: nothing failed, for the CPU took over, but all is slower from here on. */
   #tellOfLoss() {
     if (this.#lost || this.#facts?.backend.kind !== "gpu" || !this.#engine) return;
-    this.#lost = this.#engine.info().lost;
-    if (this.#lost) this.host.notify("devicelost", { message: this.#lost });
+    const { lost, backend } = this.#engine.info();
+    this.#lost = lost;
+    if (lost) this.host.notify("devicelost", { message: lost, backend });
   }
 
   /** Reads, and is done when the signal aborts: what the engine still embeds, it does for nobody. */
@@ -299,7 +300,7 @@ class Service {
 }
 
 /** What the browser tells about the GPU; some tell nothing. wgpu passes on the description alone, which is often empty:
- *  this can go with https://github.com/gfx-rs/wgpu/issues/8819. */
+ *  this can go with https://github.com/gfx-rs/wgpu/issues/8819, of which wasm-tests/tests/package-gpu.test.mjs tells. */
 async function adapterName() {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   const { description, vendor, architecture } = adapter?.info ?? {};

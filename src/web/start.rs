@@ -5,7 +5,7 @@
 //! calls for each value that crosses included. That was more than half of an embedding's time with 8-bit weights.
 //! Naming them takes that away; the one call is then ours. The linker means it so, for programs whose every export is run
 //! once (<https://github.com/WebAssembly/wasi-libc/pull/328> has the same remedy): this can go when nothing linked has
-//! constructors, for then there is no `__wasm_call_ctors` and linking fails.
+//! constructors, of which `scripts/assemble-web.mjs` tells.
 #![allow(unsafe_code)]
 
 use wasm_bindgen::prelude::wasm_bindgen;
