@@ -1,5 +1,6 @@
 // The encoder in Chromium beside onnxruntime-web and transformers.js, in the same browser on the same machine.
 
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -60,6 +61,15 @@ const page = () => {
       await s.release();
       return ms;
     },
+    /** Milliseconds of tokenising a passage, and of embedding it, tokenising included, in a batch of `rows` on `backend`. */
+    async tokenising(weights, backend, rows, passage, repeats) {
+      // What is too long is tokenised whole and then cut: what more of it costs is tokenising alone.
+      const [many, cpu] = [1000, await engine(weights, "cpu")];
+      const cut = (times) => best(() => cpu.embed([passage.repeat(times)]), 1, repeats);
+      const alone = ((await cut(many)) - (await cut(4))) / (many - 4);
+      const e = backend === "cpu" ? cpu : await engine(weights, backend);
+      return [alone, await best(() => e.embed(Array(rows).fill(passage)), rows, repeats)];
+    },
     async firstVector(side) {
       const at = performance.now();
       const question = "How does a spider know what is in its web?";
@@ -76,6 +86,9 @@ const page = () => {
     },
   };
 };
+
+/** English, about as long as SQuAD's passages. */
+const passage = (await readFile(path.join(here, "../../samples/documents/canals-and-locks.md"), "utf8")).slice(0, 600);
 
 export async function browserSide({ cpu, webgpu, onnx, model, results }) {
   const modules = path.join(here, "node_modules");
@@ -104,6 +117,10 @@ export async function browserSide({ cpu, webgpu, onnx, model, results }) {
       await tab.close();
     }
   };
+  const share = async (what, ...args) => {
+    const [alone, whole] = await run("tokenising", ...args);
+    results.note(`${what}, tokenising a passage of ${args[3].length} characters`, `${alone.toFixed(2)} ms, ${((100 * alone) / whole).toFixed(2)} % of embedding it`);
+  };
   try {
     if (cpu) {
       results.part = "browser";
@@ -123,6 +140,7 @@ export async function browserSide({ cpu, webgpu, onnx, model, results }) {
       results.compare(`${what}: onnxruntime-web fp32`, mine.f32, theirs.fp32);
       results.compare(`${what}, int8 weights: onnxruntime-web fp32`, mine.int8, theirs.fp32);
       results.compare(`${what}, int8 weights: onnxruntime-web int8`, mine.int8, theirs.int8);
+      for (const weights of ["model.safetensors", "model.int8.safetensors"]) await share(`Chromium CPU, ${weights}`, weights, "cpu", rows, passage, 4);
       for (const [weights, dtype] of [["model.safetensors", "fp32"], ["model.int8.safetensors", "q8"]]) {
         await run("firstVector", weights);
         await run("firstVector", dtype);
@@ -131,6 +149,7 @@ export async function browserSide({ cpu, webgpu, onnx, model, results }) {
     }
     if (webgpu) {
       results.part = "webgpu";
+      await share("Chromium WebGPU", "model.safetensors", "gpu", 1, passage, 1);
       for (const rows of [1, 8]) {
         const theirs = await run("onnxruntime", "model.onnx", "webgpu", rows, 32, 1);
         results.compare(`Chromium WebGPU, batch ${rows}, 32 tokens: onnxruntime-web fp32`, await run("gossamer", "model.safetensors", "gpu", rows, 32, 1), theirs);

@@ -26,7 +26,7 @@ export async function recallSide({ command, data, passages, results }) {
       execFileSync(command, ["index", "documents", "--index", index, "--backend", "cpu", "--quiet"], { cwd: folder, env, stdio: "ignore" });
       const [found, recomputed] = await ask(command, index, env, questions, truth);
       const what = `recall@${K} of exact search, ${passages} SQuAD passages, ${questions.length} questions, ${precision} weights`;
-      results.note(what, `${found.toFixed(3)}, ${recomputed.toFixed(1)} embeddings per question`);
+      results.note(what, `${found.toFixed(3)}, ${recomputed.toFixed(1)} embeddings per question`, "SQuAD");
     }
   } finally {
     await rm(folder, { recursive: true, force: true });

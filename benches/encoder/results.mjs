@@ -19,10 +19,10 @@ export class Results {
     this.#add({ what, ms: round(mine), other_ms: round(theirs), ratio: round(theirs / mine), per: passages ? "passage" : "time" });
   }
 
-  /** A figure without another side. */
-  note(what, value) {
+  /** A figure without another side; `data`: what it was measured on, unless that is named. */
+  note(what, value, data) {
     console.log(`${what}: ${value}`);
-    this.#add({ what, value });
+    this.#add({ what, value, data });
   }
 
   #add(row) {
@@ -41,7 +41,7 @@ export class Results {
     };
     const before = JSON.parse(await readFile(file, "utf8").catch(() => "[]"));
     const parts = new Set(this.#rows.map(({ part }) => part));
-    const rows = [...before.filter(({ part }) => !parts.has(part)), ...this.#rows.map((row) => ({ ...row, ...stamp }))];
+    const rows = [...before.filter(({ part }) => !parts.has(part)), ...this.#rows.map((row) => ({ ...row, ...stamp, data: row.data ?? stamp.data }))];
     const order = ["native", "browser", "webgpu", "recall"];
     rows.sort((a, b) => order.indexOf(a.part) - order.indexOf(b.part));
     await writeFile(file, `[\n${rows.map((row) => ` ${JSON.stringify(row)}`).join(",\n")}\n]\n`);

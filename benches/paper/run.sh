@@ -52,6 +52,7 @@ step() {
   encoder)
     make bench-encoder
     make bench-encoder FLAGS=--webgpu
+    make bench-encoder FLAGS=--recall
     ;;
   *)
     echo "unknown step $1" >&2
