@@ -36,6 +36,7 @@ pub mod tokenizer;
 pub mod values;
 #[cfg(feature = "encoder")]
 pub(crate) mod weights;
+#[cfg(feature = "encoder")]
 mod wordpiece;
 
 #[cfg(feature = "encoder")]
