@@ -2,6 +2,9 @@
 #![cfg(feature = "eval")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "../examples/support/squad.rs"]
+mod squad;
+
 use std::path::{Path, PathBuf};
 
 use gossamer::eval::{Error, Layout, Options, run};
@@ -247,28 +250,9 @@ fn with_texts_and_questions_the_report_says_how_often_the_gold_passage_is_found(
     assert!(matches!(run(&options), Err(Error::Mismatch(_))));
 }
 
-/// The vectors of SQuAD's passages, if the data is there.
-fn squad() -> Option<PathBuf> {
-    let folder = std::env::var_os("GOSSAMER_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-        PathBuf::from,
-    );
-    let squad = folder.join("squad");
-    if squad.join("passages.f16.npy").exists() {
-        return Some(squad);
-    }
-    let required = std::env::var_os("GOSSAMER_REQUIRE_DATA").is_some();
-    assert!(!required, "{} is not there", squad.display());
-    println!(
-        "SKIPPED: {} is not there; set GOSSAMER_DATA",
-        squad.display()
-    );
-    None
-}
-
 #[test]
 fn on_real_questions_a_hybrid_search_is_no_worse_than_the_better_of_words_and_meaning() {
-    let Some(squad) = squad() else { return };
+    let Some(squad) = squad::folder() else { return };
     let report = run(&Options {
         vectors: squad.join("passages.f16.npy"),
         queries: squad.join("queries.f16.npy"),
@@ -289,7 +273,7 @@ fn on_real_questions_a_hybrid_search_is_no_worse_than_the_better_of_words_and_me
 
 #[test]
 fn on_real_passages_the_walk_loses_little_and_leann_recomputes_less_than_its_authors_program() {
-    let Some(squad) = squad() else { return };
+    let Some(squad) = squad::folder() else { return };
     let options = |layout, target_recall| Options {
         vectors: squad.join("passages.f16.npy"),
         queries: squad.join("queries.f16.npy"),

@@ -5,7 +5,8 @@
 //! Tables: `words`, `fusion`, `filters`, `sharing`; all of them unless some are named.
 #![allow(clippy::unwrap_used)]
 
-mod data;
+#[path = "../support/squad.rs"]
+mod squad;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -15,13 +16,12 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Instant;
 
-use data::{DIM, Known, Passages, Squad, Truth};
-use gossamer::codec::Codec;
-use gossamer::index::{Config, Document, Index, Mode, SearchOptions, SearchResult, WriterOptions};
+use gossamer::index::{Document, Index, Mode, SearchOptions, SearchResult};
 use gossamer::model::{Embedder, Embeddings, Error, ModelId, Role};
 use gossamer::search::Filter;
 use gossamer::store::Memory;
 use pollster::block_on;
+use squad::{DIM, Known, Squad, Truth};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -31,7 +31,7 @@ fn main() {
     let squad = Squad::load(&PathBuf::from(folder));
     block_on(async {
         if wanted("words") || wanted("fusion") || wanted("sharing") {
-            let index = build(&squad, squad.articles(), usize::MAX).await;
+            let index = squad.index(squad.articles(), usize::MAX).await;
             if wanted("words") {
                 words(&squad, &index).await;
             }
@@ -46,29 +46,6 @@ fn main() {
             filters(&squad).await;
         }
     });
-}
-
-async fn build(squad: &Squad, documents: Vec<Document>, graph_chunks: usize) -> Index<Memory> {
-    let config = Config {
-        model: squad.embedder.id.clone(),
-        codec: Codec::bundled().unwrap(),
-        keep_text: true,
-    };
-    let index = Index::create(Memory::new(), config).await.unwrap();
-    let options = WriterOptions {
-        graph_chunks,
-        ..WriterOptions::default()
-    };
-    let mut writer = index.writer(options).await.unwrap();
-    for document in documents {
-        writer
-            .add(&squad.embedder, &Passages, document)
-            .await
-            .unwrap();
-    }
-    writer.commit(&squad.embedder).await.unwrap();
-    writer.compact().await.unwrap();
-    index
 }
 
 fn milliseconds(times: &mut [f64]) -> f64 {
@@ -217,7 +194,7 @@ async fn filters(squad: &Squad) {
         ("passages", "walked", &["shuffled", "place"], passages(), 1),
     ];
     for (form, codes, fields, documents, graph_chunks) in forms {
-        let index = build(squad, documents, graph_chunks).await;
+        let index = squad.index(documents, graph_chunks).await;
         for (field, share) in fields
             .iter()
             .flat_map(|field| [1.0, 0.5, 0.1, 0.01, 0.0001].map(|share| (*field, share)))
@@ -251,8 +228,7 @@ async fn filters(squad: &Squad) {
                 assert_eq!(result.hits.len(), best.len());
                 let half = number % 2;
                 of[half] += best.len();
-                let is_best = |text: &str| best.iter().any(|i| squad.passages[*i].1 == text);
-                found[half] += result.hits.iter().filter(|hit| is_best(&hit.text)).count();
+                found[half] += squad.count(&best, &result.hits);
                 read += result.stats.codes_read;
                 embedded += result.stats.recomputed;
             }

@@ -6,14 +6,12 @@ use std::time::Instant;
 use super::files::{Data, dot};
 use super::setup::Built;
 use super::{Bytes, Error, Gold, Layout, Options};
-use crate::codec::{Prior, Scorer};
+use crate::codec::Scorer;
 use crate::graph::{Ending, Scratch};
 use crate::search::{Cache, Candidate, Hit, Leann, LeannOptions, Rule, Search, Step};
 
 /// Candidates handed to the stop rule: enough that it, not their number, ends a search.
 const CANDIDATES: usize = 512;
-/// The best of them, whose error is what matters to the stop rule, as in an index.
-const BEST: usize = 32;
 /// Values of LEANN's `ef` that are tried, from small to large.
 const EFS: [usize; 16] = [
     3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256,
@@ -200,7 +198,9 @@ impl<'a> Asked<'a> {
             let start = Instant::now();
             let scorer = self.built.coder.scorer(self.query(question))?;
             let (candidates, codes_read) = self.candidates(&scorer);
-            let prior = self.prior(&candidates);
+            let scored = candidates.iter().map(|c| (c.score, c.id));
+            let gain = |id| self.built.codes.gain(id);
+            let prior = self.built.coder.prior().for_best(scored, gain);
             let mut rule = Rule::new(self.options.target_recall, prior)?;
             if let Some(batch) = self.options.batch {
                 rule = rule.batch(batch);
@@ -225,18 +225,6 @@ impl<'a> Asked<'a> {
             });
         }
         Ok(outcomes)
-    }
-
-    /// What to expect of the error of the best candidates, as an index does.
-    fn prior(&self, candidates: &[Candidate]) -> Prior {
-        let mut best: Vec<Candidate> = candidates.to_vec();
-        if best.len() > BEST {
-            best.select_nth_unstable_by(BEST, |a, b| b.score.total_cmp(&a.score));
-            best.truncate(BEST);
-        }
-        let gains = best.iter().map(|c| self.built.codes.gain(c.id));
-        let mean = gains.sum::<f32>() / best.len().max(1) as f32;
-        self.built.coder.prior().for_gain(mean)
     }
 
     fn candidates(&mut self, scorer: &Scorer) -> (Vec<Candidate>, usize) {

@@ -264,16 +264,8 @@ impl Search {
     /// # Errors
     /// [`Error::Unasked`] or [`Error::NotFinite`]; then nothing was taken.
     pub fn feed(&mut self, scores: &[f32]) -> Result<(), Error> {
-        if scores.len() != self.pending.len() {
-            return Err(Error::Unasked {
-                found: scores.len(),
-                expected: self.pending.len(),
-            });
-        }
-        let asked = &self.candidates[self.embedded..self.embedded + scores.len()];
-        if let Some((c, _)) = asked.iter().zip(scores).find(|(_, s)| !s.is_finite()) {
-            return Err(Error::NotFinite { id: c.candidate.id });
-        }
+        let asked = &self.candidates[self.embedded..self.embedded + self.pending.len()];
+        Error::check(asked.iter().map(|c| c.candidate.id), scores)?;
         for (c, &score) in asked.iter().zip(scores) {
             self.errors.observe(score - c.candidate.score);
             if score >= self.floor && !self.settled_groups.contains(&c.group) {

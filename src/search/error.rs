@@ -48,3 +48,23 @@ pub enum Error {
         why: String,
     },
 }
+
+impl Error {
+    /// Whether scores are those of the chunks asked for: as many, and finite.
+    pub(super) fn check(
+        asked: impl ExactSizeIterator<Item = u32>,
+        scores: &[f32],
+    ) -> Result<(), Self> {
+        if scores.len() != asked.len() {
+            return Err(Self::Unasked {
+                found: scores.len(),
+                expected: asked.len(),
+            });
+        }
+        let mut fed = asked.zip(scores);
+        match fed.find(|(_, score)| !score.is_finite()) {
+            Some((id, _)) => Err(Self::NotFinite { id }),
+            None => Ok(()),
+        }
+    }
+}

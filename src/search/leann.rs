@@ -185,20 +185,7 @@ impl<'a, F: FnMut(u32) -> f32> Leann<'a, F> {
     /// # Errors
     /// [`Error::Unasked`] or [`Error::NotFinite`]; then nothing was taken.
     pub fn feed(&mut self, scores: &[f32]) -> Result<(), Error> {
-        if scores.len() != self.pending.len() {
-            return Err(Error::Unasked {
-                found: scores.len(),
-                expected: self.pending.len(),
-            });
-        }
-        if let Some((&id, _)) = self
-            .pending
-            .iter()
-            .zip(scores)
-            .find(|(_, s)| !s.is_finite())
-        {
-            return Err(Error::NotFinite { id });
-        }
+        Error::check(self.pending.iter().copied(), scores)?;
         for (id, &score) in self.pending.drain(..).zip(scores) {
             let exact = Candidate { score, id };
             self.eq.push(exact);

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::manifests::Manifests;
 use super::{Error, Store};
 
 /// When the disk fails. Steps are counted over all calls; a `swap` takes three.
@@ -33,7 +34,7 @@ struct State {
     steps: u64,
     crashed: bool,
     blocks: BTreeMap<String, Vec<u8>>,
-    manifests: BTreeMap<u64, Vec<u8>>,
+    manifests: Manifests,
     /// Per name, what was done since the last sync (`None`: deleted).
     unsynced: BTreeMap<String, Vec<Option<Vec<u8>>>>,
 }
@@ -240,32 +241,15 @@ impl Store for Fault {
     async fn swap(&self, generation: u64, manifest: &[u8]) -> Result<(), Error> {
         let mut state = self.state();
         state.doing(true, |_| ())?;
-        if state
-            .manifests
-            .last_key_value()
-            .is_some_and(|(&newest, _)| newest >= generation)
-        {
-            return Err(Error::Locked {
-                owner: "another writer".into(),
-            });
-        }
+        state.manifests.admit(generation)?;
         state.doing(true, State::sync)?;
         state.doing(true, |state| {
-            state.manifests.insert(generation, manifest.to_vec());
-            while state.manifests.len() > 2 {
-                state.manifests.pop_first();
-            }
+            state.manifests.insert(generation, manifest);
         })
     }
 
     async fn manifests(&self) -> Result<Vec<(u64, Vec<u8>)>, Error> {
-        self.state().doing(false, |state| {
-            state
-                .manifests
-                .iter()
-                .rev()
-                .map(|(g, m)| (*g, m.clone()))
-                .collect()
-        })
+        self.state()
+            .doing(false, |state| state.manifests.newest_first())
     }
 }

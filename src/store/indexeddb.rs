@@ -26,6 +26,7 @@ use super::{Error, Store};
 
 pub(crate) use self::tabs::{Tabs, Word};
 pub use self::writer::Role;
+pub(crate) use self::writer::sleep;
 
 /// Largest generation an IndexedDB key (a double) names exactly.
 const MAX_GENERATION: u64 = 1 << 53;

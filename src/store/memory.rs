@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::manifests::Manifests;
 use super::{Error, Store};
 
 /// A store in memory; clones share the content and compete for the writer's role.
@@ -22,7 +23,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     blocks: BTreeMap<String, Vec<u8>>,
-    manifests: BTreeMap<u64, Vec<u8>>,
+    manifests: Manifests,
 }
 
 impl Memory {
@@ -42,8 +43,7 @@ impl Memory {
     /// Bytes of all blocks and manifests.
     pub fn bytes(&self) -> usize {
         let state = self.state();
-        state.blocks.values().map(Vec::len).sum::<usize>()
-            + state.manifests.values().map(Vec::len).sum::<usize>()
+        state.blocks.values().map(Vec::len).sum::<usize>() + state.manifests.bytes()
     }
 
     /// Overwrites a block whatever it holds; for tests that damage one.
@@ -81,30 +81,13 @@ impl Store for Memory {
 
     async fn swap(&self, generation: u64, manifest: &[u8]) -> Result<(), Error> {
         let mut state = self.state();
-        if state
-            .manifests
-            .last_key_value()
-            .is_some_and(|(&newest, _)| newest >= generation)
-        {
-            return Err(Error::Locked {
-                owner: "another writer".into(),
-            });
-        }
-        state.manifests.insert(generation, manifest.to_vec());
-        while state.manifests.len() > 2 {
-            state.manifests.pop_first();
-        }
+        state.manifests.admit(generation)?;
+        state.manifests.insert(generation, manifest);
         Ok(())
     }
 
     async fn manifests(&self) -> Result<Vec<(u64, Vec<u8>)>, Error> {
-        Ok(self
-            .state()
-            .manifests
-            .iter()
-            .rev()
-            .map(|(g, m)| (*g, m.clone()))
-            .collect())
+        Ok(self.state().manifests.newest_first())
     }
 
     async fn lock(&self) -> Result<(), Error> {

@@ -14,6 +14,7 @@ mod fault;
 mod files;
 #[cfg(all(target_family = "wasm", feature = "browser"))]
 mod indexeddb;
+mod manifests;
 mod memory;
 
 pub use error::Error;
@@ -24,7 +25,7 @@ pub use files::Files;
 #[cfg(all(target_family = "wasm", feature = "browser"))]
 pub use indexeddb::{IndexedDb, Role};
 #[cfg(all(target_family = "wasm", feature = "browser"))]
-pub(crate) use indexeddb::{Tabs, Word};
+pub(crate) use indexeddb::{Tabs, Word, sleep};
 pub use memory::Memory;
 
 /// A place for named immutable blocks and one manifest.

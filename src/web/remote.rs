@@ -13,7 +13,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::tabs::Traffic;
 use crate::index::Ranges;
-use crate::store::Error;
+use crate::store::{Error, sleep};
 
 /// Bytes read at first: head and manifest of most indexes.
 const HEAD: u64 = 64 * 1024;
@@ -334,13 +334,4 @@ fn cancel(response: &JsValue) {
         // A body that was read in part cannot be cancelled: that is fine, too.
         drop(JsFuture::from(promise));
     }
-}
-
-fn sleep(ms: u32) -> Result<Promise, JsValue> {
-    let timer: Function = Reflect::get(&js_sys::global(), &"setTimeout".into())?.dyn_into()?;
-    let mut outcome = Ok(JsValue::UNDEFINED);
-    let slept = Promise::new(&mut |resolve, _| {
-        outcome = timer.call2(&JsValue::UNDEFINED, &resolve, &ms.into());
-    });
-    outcome.map(|_| slept)
 }

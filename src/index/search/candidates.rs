@@ -41,8 +41,6 @@ impl Eligible {
 /// Candidates handed to the search: enough that the stop rule, not their number, ends it.
 const CANDIDATES: usize = 512;
 const CANDIDATES_PER_HIT: usize = 32;
-/// The best of them, whose error is what matters to the stop rule: about as many as it has embedded.
-const BEST: usize = 32;
 /// What the score by words (a share of the best possible) adds to the inner product in a hybrid search. Chosen on
 /// the SQuAD questions of even number: `docs/search.md`.
 pub(super) const KEYWORD_WEIGHT: f32 = 1.0;
@@ -126,20 +124,13 @@ impl<S: Store> Snapshot<S> {
             first_document += table.documents() as u32;
             keep_best(&mut found, wanted);
         }
-        let prior = self.prior(&found);
+        let gain = |id| {
+            let place = self.place(id);
+            place.map_or(0.0, |(_, view, chunk)| view.segment.codes.gain(chunk))
+        };
+        let scored = found.iter().map(|c| (total(c), c.candidate.id));
+        let prior = self.state.coder.prior().for_best(scored, gain);
         Ok((found, prior))
-    }
-
-    /// What to expect of the error of the best candidates.
-    fn prior(&self, found: &[Ranked]) -> Prior {
-        let mut best = found.to_vec();
-        keep_best(&mut best, BEST);
-        let gains = best.iter().filter_map(|c| {
-            let (_, view, chunk) = self.place(c.candidate.id)?;
-            Some(view.segment.codes.gain(chunk))
-        });
-        let mean = gains.sum::<f32>() / best.len().max(1) as f32;
-        self.state.coder.prior().for_gain(mean)
     }
 
     fn scan(
@@ -173,12 +164,16 @@ fn best_by_words(words: Option<&[f32]>, live: impl Fn(u32) -> bool, wanted: usiz
     found.into_iter().map(|(chunk, _)| chunk).collect()
 }
 
+/// What a candidate is ranked by.
+fn total(candidate: &Ranked) -> f32 {
+    candidate.candidate.score + candidate.addend
+}
+
 fn keep_best(candidates: &mut Vec<Ranked>, wanted: usize) {
     if candidates.len() > wanted {
-        let score = |c: &Ranked| c.candidate.score + c.addend;
         candidates.select_nth_unstable_by(wanted, |a, b| {
-            score(b)
-                .total_cmp(&score(a))
+            total(b)
+                .total_cmp(&total(a))
                 .then(a.candidate.id.cmp(&b.candidate.id))
         });
         candidates.truncate(wanted);

@@ -290,7 +290,7 @@ fn none() -> Failure {
 }
 
 /// A promise that is resolved after so many milliseconds.
-fn sleep(ms: u32) -> Result<Promise, JsValue> {
+pub(crate) fn sleep(ms: u32) -> Result<Promise, JsValue> {
     let timer: Function = Reflect::get(&js_sys::global(), &"setTimeout".into())?.dyn_into()?;
     let mut outcome = Ok(JsValue::UNDEFINED);
     let slept = Promise::new(&mut |resolve, _| {

@@ -1,12 +1,15 @@
-//! The passages and questions, with their vectors standing for the model.
+//! The SQuAD passages and questions, with their vectors standing for the model.
+#![allow(dead_code, clippy::unwrap_used)] // whoever includes it uses its own part
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use gossamer::index::Document;
+use gossamer::codec::Codec;
+use gossamer::index::{Config, Document, Hit, Index, WriterOptions};
 use gossamer::model::{Embedder, Embeddings, Error, ModelId, Role};
 use gossamer::search::keyword::Keywords;
+use gossamer::store::Memory;
 use gossamer::text::Chunker;
 use half::f16;
 
@@ -151,6 +154,47 @@ impl Squad {
         }
         documents
     }
+
+    /// How many of the hits are among some passages.
+    pub fn count(&self, passages: &[usize], hits: &[Hit]) -> usize {
+        let is_one = |hit: &&Hit| passages.iter().any(|i| self.passages[*i].1 == hit.text);
+        hits.iter().filter(is_one).count()
+    }
+
+    /// An index of some of its text, committed and not compacted.
+    pub async fn import(&self, documents: Vec<Document>) -> Index<Memory> {
+        let config = Config {
+            model: self.embedder.id.clone(),
+            codec: Codec::bundled().unwrap(),
+            keep_text: true,
+        };
+        let index = Index::create(Memory::new(), config).await.unwrap();
+        let mut writer = index.writer(WriterOptions::default()).await.unwrap();
+        for document in documents {
+            let added = writer.add(&self.embedder, &Passages, document).await;
+            added.unwrap();
+        }
+        writer.commit(&self.embedder).await.unwrap();
+        drop(writer);
+        index
+    }
+
+    /// The same in one segment, with a graph from so many chunks on.
+    pub async fn index(&self, documents: Vec<Document>, graph_chunks: usize) -> Index<Memory> {
+        let index = self.import(documents).await;
+        compact(&index, graph_chunks).await;
+        index
+    }
+}
+
+/// Merges all segments, with a graph from so many chunks on.
+pub async fn compact(index: &Index<Memory>, graph_chunks: usize) {
+    let options = WriterOptions {
+        graph_chunks,
+        ..WriterOptions::default()
+    };
+    let mut writer = index.writer(options).await.unwrap();
+    writer.compact().await.unwrap();
 }
 
 /// Exact scores of all passages.
@@ -187,6 +231,25 @@ impl Truth {
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Where the data is: `squad/` in the folder that `GOSSAMER_DATA` names (default `../shared/data`), if it is there.
+pub fn folder() -> Option<PathBuf> {
+    let folder = std::env::var_os("GOSSAMER_DATA").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+        PathBuf::from,
+    );
+    let squad = folder.join("squad");
+    if squad.join("passages.jsonl.gz").exists() {
+        return Some(squad);
+    }
+    let required = std::env::var_os("GOSSAMER_REQUIRE_DATA").is_some();
+    assert!(!required, "{} is not there", squad.display());
+    println!(
+        "SKIPPED: {} is not there; set GOSSAMER_DATA",
+        squad.display()
+    );
+    None
 }
 
 /// Rows of an `.npy` file of float16.
