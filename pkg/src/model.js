@@ -7,8 +7,8 @@ import { SearchError } from "./errors.js";
 import { MINILM } from "./pinned.js";
 
 const CACHE = "gossamer-model";
-/** Bytes of a part: in memory beside what is made of it. */
-export const PART = 2 * 1024 * 1024;
+/** Bytes of a part of a file: in memory beside what is made of the file, so a tenth of it at most; few, as each costs a look-up. */
+export const partBytes = (bytes) => 2 ** Math.min(23, Math.max(20, Math.floor(Math.log2(bytes / 10))));
 const TRIES = 4;
 
 /**
@@ -225,10 +225,10 @@ function letGo(part) {
 }
 
 function partsOf(base, file) {
-  const parts = [];
-  for (let start = 0; start < file.bytes; start += PART) {
+  const [parts, most] = [[], partBytes(file.bytes)];
+  for (let start = 0; start < file.bytes; start += most) {
     const key = new URL(`${file.name}?sha256=${file.sha256}&start=${start}`, base).href;
-    parts.push({ key, start, length: Math.min(PART, file.bytes - start) });
+    parts.push({ key, start, length: Math.min(most, file.bytes - start) });
   }
   return parts;
 }
