@@ -127,7 +127,7 @@ bench-text: setup ## compare text codecs, natively and in WebAssembly, on passag
 	CARGO_TARGET_DIR=$(CACHE)/bench benches/text/run.sh $(DATA)/passages.jsonl.gz
 
 BENCH := $(CACHE)/bench-encoder
-bench-encoder: setup native model web ## the encoder beside onnxruntime and transformers.js (FLAGS=--webgpu: emulated or real GPU; --recall: by precision)
+bench-encoder: setup native model web ## the encoder beside onnxruntime and transformers.js (FLAGS=--webgpu: emulated or real GPU; --profile: by kernel; --recall: by precision)
 	CARGO_TARGET_DIR=$(NATIVE) cargo build --release --example encoder_speed
 	[ -x $(BENCH)/venv/bin/python ] || python3 -m venv $(BENCH)/venv
 	$(BENCH)/venv/bin/pip install --quiet --requirement benches/encoder/requirements.txt

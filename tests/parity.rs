@@ -7,7 +7,8 @@
 mod common;
 
 use common::{Golden, open_encoder};
-use gossamer::model::device::Choice;
+use gossamer::model::convert::{Precision, convert};
+use gossamer::model::device::{Choice, gpu};
 use gossamer::model::tokenizer::Overflow;
 use gossamer::model::{Embedder, Error, Role};
 
@@ -62,6 +63,78 @@ fn every_golden_string_matches_the_reference_on_the_cpu() {
 #[test]
 fn every_golden_string_matches_the_reference_on_vulkan() {
     assert_parity(Choice::Gpu, "gpu");
+}
+
+/// What an adapter that was found computes in at best.
+fn best_arithmetic(adapter: &str) -> &'static str {
+    let adapters = pollster::block_on(gpu::adapters());
+    let found = adapters.iter().find(|a| a.name == adapter).unwrap();
+    found.arithmetic
+}
+
+/// Every other golden string, for this takes its time where a GPU is emulated.
+#[test]
+fn small_weights_on_vulkan_are_computed_in_f16_and_stay_near_the_reference() {
+    for (precision, least) in [(Precision::F16, 0.999), (Precision::Int8, 0.99)] {
+        let weights = convert(&common::model_weights(), precision).unwrap();
+        let encoder = common::open_weights(&weights, Choice::Gpu).unwrap();
+        let info = encoder.info();
+        assert_eq!(info.kind, "gpu");
+        assert_eq!(info.arithmetic, best_arithmetic(&info.name));
+        assert!(encoder.rejected().is_empty(), "{:?}", encoder.rejected());
+        let golden = Golden::load();
+        let cases: Vec<_> = golden.cases.iter().step_by(2).collect();
+        let texts: Vec<&str> = cases.iter().map(|c| c.text.as_str()).collect();
+        let tokens = encoder.tokenizer().encode(&texts, Overflow::Truncate);
+        let tokens = tokens.unwrap();
+        let mixed = pollster::block_on(encoder.embed_tokens(&tokens)).unwrap();
+        let cosines = cases
+            .iter()
+            .zip(mixed.rows())
+            .map(|(c, row)| c.compare(row).0);
+        let lowest = cosines.fold(1.0, f64::min);
+        println!(
+            "{precision:?} in {}: lowest cosine {lowest:.7}",
+            info.arithmetic
+        );
+        assert!(lowest >= least, "{precision:?}: cosine {lowest}");
+        let alone = pollster::block_on(encoder.embed_tokens(&tokens[5..6])).unwrap();
+        assert_eq!(Some(&alone.values[..]), mixed.rows().nth(5));
+    }
+}
+
+/// The tiny BERT with what goes up and down in its first layer made greater and smaller by the same factor.
+fn great_in_the_middle(factor: f32) -> Vec<u8> {
+    let mut file = std::fs::read(common::fixture("tiny-bert/model.safetensors")).unwrap();
+    let start = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&file[8..start]).unwrap();
+    for (name, factor) in [("intermediate", factor), ("output", 1.0 / factor)] {
+        let tensor = &header[format!("encoder.layer.0.{name}.dense.weight")];
+        assert_eq!(tensor["dtype"], "F32");
+        let at = |i: usize| start + tensor["data_offsets"][i].as_u64().unwrap() as usize;
+        for value in file[at(0)..at(1)].chunks_exact_mut(4) {
+            let scaled = f32::from_le_bytes(value.try_into().unwrap()) * factor;
+            value.copy_from_slice(&scaled.to_le_bytes());
+        }
+    }
+    file
+}
+
+#[test]
+fn a_gpu_whose_f16_is_not_good_enough_computes_in_f32_and_says_so() {
+    let great = convert(&great_in_the_middle(65_536.0), Precision::F16).unwrap();
+    let open = |choice| common::open_tiny_weights(&great, choice).unwrap();
+    let (gpu, cpu) = (open(Choice::Gpu), open(Choice::Cpu));
+    assert_eq!((gpu.info().kind, gpu.info().arithmetic), ("gpu", "f32"));
+    if best_arithmetic(&gpu.info().name) == "f16" {
+        assert!(gpu.rejected()[0].contains("self-test in f16 failed"));
+    }
+    let texts = ["the moon and the tide", "bread"];
+    let [of_gpu, of_cpu] =
+        [&gpu, &cpu].map(|e| pollster::block_on(e.embed(Role::Query, &texts)).unwrap());
+    for (a, b) in of_gpu.values.iter().zip(&of_cpu.values) {
+        assert!((a - b).abs() < 1e-5, "{a} {b}");
+    }
 }
 
 #[test]

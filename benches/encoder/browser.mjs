@@ -152,7 +152,9 @@ export async function browserSide({ cpu, webgpu, onnx, model, results }) {
       await share("Chromium WebGPU", "model.safetensors", "gpu", 1, passage, 1);
       for (const rows of [1, 8]) {
         const theirs = await run("onnxruntime", "model.onnx", "webgpu", rows, 32, 1);
-        results.compare(`Chromium WebGPU, batch ${rows}, 32 tokens: onnxruntime-web fp32`, await run("gossamer", "model.safetensors", "gpu", rows, 32, 1), theirs);
+        for (const [weights, precision] of [["model.safetensors", ""], ["model.f16.safetensors", ", f16 weights"]]) {
+          results.compare(`Chromium WebGPU, batch ${rows}, 32 tokens${precision}: onnxruntime-web fp32`, await run("gossamer", weights, "gpu", rows, 32, 1), theirs);
+        }
       }
     }
   } finally {

@@ -42,7 +42,7 @@ export class Results {
     const before = JSON.parse(await readFile(file, "utf8").catch(() => "[]"));
     const parts = new Set(this.#rows.map(({ part }) => part));
     const rows = [...before.filter(({ part }) => !parts.has(part)), ...this.#rows.map((row) => ({ ...row, ...stamp, data: row.data ?? stamp.data }))];
-    const order = ["native", "browser", "webgpu", "recall"];
+    const order = ["native", "browser", "webgpu", "vulkan", "recall"];
     rows.sort((a, b) => order.indexOf(a.part) - order.indexOf(b.part));
     await writeFile(file, `[\n${rows.map((row) => ` ${JSON.stringify(row)}`).join(",\n")}\n]\n`);
   }

@@ -1,6 +1,6 @@
 // Both sides of every target of the encoder, in one run on one machine, and their ratios.
 //
-//   node run.mjs [--native] [--browser] [--webgpu] [--recall [--passages 2000]]      (without a flag: native and browser)
+//   node run.mjs [--native] [--browser] [--webgpu] [--profile] [--recall [--passages 2000]]      (without a flag: native and browser)
 //
 // Needs: the models of `make bench-encoder` in $GOSSAMER_CACHE/bench-encoder, www/pkg, the example encoder_speed, the command.
 
@@ -13,13 +13,14 @@ import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 
 import { browserSide } from "./browser.mjs";
+import { profileSide } from "./profile.mjs";
 import { recallSide } from "./recall.mjs";
 import { Results } from "./results.mjs";
 
 const boolean = { type: "boolean" };
-const options = { native: boolean, browser: boolean, webgpu: boolean, recall: boolean, passages: { type: "string", default: "2000" } };
+const options = { native: boolean, browser: boolean, webgpu: boolean, recall: boolean, profile: boolean, passages: { type: "string", default: "2000" } };
 const { values: flags } = parseArgs({ options });
-const all = !flags.native && !flags.browser && !flags.webgpu && !flags.recall;
+const all = !flags.native && !flags.browser && !flags.webgpu && !flags.profile && !flags.recall;
 const here = fileURLToPath(new URL(".", import.meta.url));
 const cache = process.env.GOSSAMER_CACHE ?? path.join(os.homedir(), ".cache/gossamer");
 const onnx = path.join(cache, "bench-encoder/model");
@@ -68,6 +69,7 @@ if (all || flags.browser || flags.webgpu) {
   await browserSide({ cpu: all || flags.browser, webgpu: flags.webgpu, onnx, model: path.join(cache, "models/all-MiniLM-L6-v2"), results });
 }
 if (flags.recall) await recallSide({ command: process.env.GOSSAMER, data, passages: Number(flags.passages), results });
+if (flags.profile) await profileSide({ ours, results });
 await results.save();
 
 /** Additions and multiplications in MiniLM's layers for one passage: six of 384 wide, 1,536 inside. */

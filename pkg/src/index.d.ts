@@ -345,8 +345,14 @@ export interface Info {
   readonly version: string;
   /** The model's name. */
   readonly model: string;
-  /** `own` is the application's embedder. `software` is a GPU emulated on the CPU. */
-  readonly backend: { kind: "cpu" | "gpu" | "own"; name: string; api: string; software: boolean };
+  /**
+   * `own` is the application's embedder. `software` is a GPU emulated on the CPU. `arithmetic` is what products are
+   * computed in: `f16` (with sums in f32) on a GPU that has `shader-f16` with weights of 16 or 8 bits, `int8` on a CPU
+   * with weights of 8 bits, `f32` otherwise.
+   */
+  readonly backend: {
+    kind: "cpu" | "gpu" | "own"; name: string; api: string; software: boolean; arithmetic: "f32" | "f16" | "int8" | "none";
+  };
   /** Lowest cosine to the model's reference vectors when it was tried. */
   readonly selfTest?: number;
   /** Why better devices were passed over, and why there is no worker where one was wanted. */

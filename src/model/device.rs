@@ -28,6 +28,9 @@ pub struct DeviceInfo {
     pub name: String,
     /// Graphics API: `vulkan`, `metal`, `webgpu`, ...; `none` for the CPU.
     pub api: String,
+    /// What products are computed in: `f32`; `f16`, with sums in f32, by an adapter that can and with weights of 16 or
+    /// 8 bits; `int8`, with sums in i32. Of an adapter that is only listed, the best it can.
+    pub arithmetic: &'static str,
     /// True when the adapter is itself emulated on the CPU.
     pub software: bool,
 }

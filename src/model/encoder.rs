@@ -7,10 +7,10 @@ use super::config::{BertConfig, Pooling, Prompts, SentenceConfig};
 use super::convert::Precision;
 use super::cpu::CpuBert;
 use super::device::{Choice, DeviceInfo};
-use super::gpu::Gpu;
+use super::gpu::{Gpu, Ready};
 use super::kernels::{self, Isa};
 use super::recent::Recent;
-use super::selftest;
+use super::selftest::{self, SelfTest};
 use super::source::{Source, sha256};
 use super::tokenizer::{Overflow, Tokenizer};
 use super::weights::Weights;
@@ -81,65 +81,47 @@ impl Encoder {
             None => sha256(files.weights)?,
         };
         let precision = weights.precision();
-        let gpu = match choice {
-            Choice::Cpu => None,
-            _ => Some(Gpu::open(&config, pooling, &weights, choice).await),
-        };
+        let dim = config.hidden_size;
+        let test = SelfTest::new(&tokenizer, &prompts, &sha256, precision, dim)?;
+        let mut rejected = Vec::new();
+        let gpu = open_gpu(&config, pooling, &weights, choice, &test, &mut rejected).await?;
         let isa = Isa::detect();
-        let mut encoder = Self {
+        let cpu = CpuBert::load(&config, pooling, &weights.for_the_last_time(), isa)?;
+        let cpu_info = DeviceInfo {
+            kind: "cpu",
+            name: cpu_name(isa, precision),
+            api: "none".into(),
+            arithmetic: match precision {
+                Precision::F32 | Precision::F16 => "f32",
+                Precision::Int8 => "int8",
+            },
+            software: false,
+        };
+        let (gpu, self_test) = match gpu {
+            Some((gpu, cosine)) => (Some(gpu), cosine),
+            None => {
+                let tokens: Vec<&[u32]> = test.tokens().iter().map(|ids| &ids[..]).collect();
+                (None, test.judge(cpu.forward(&tokens), &cpu_info)?)
+            }
+        };
+        Ok(Self {
             id: ModelId {
                 name: files.name.into(),
                 sha256,
             },
             tokenizer,
             prompts,
-            cpu: CpuBert::load(&config, pooling, &weights.for_the_last_time(), isa)?,
-            gpu: None,
+            cpu,
+            gpu,
             lost: OnceLock::new(),
             calibration: None,
             recent: Recent::new(RECENT_TOKENS),
-            dim: config.hidden_size,
+            dim,
             precision,
-            cpu_info: DeviceInfo {
-                kind: "cpu",
-                name: cpu_name(isa, precision),
-                api: "none".into(),
-                software: false,
-            },
-            self_test: 0.0,
-            rejected: Vec::new(),
-        };
-        if let Some(opened) = gpu {
-            match encoder.try_gpu(opened).await {
-                Ok(()) => return Ok(encoder),
-                Err(e @ Error::Device { .. }) if choice != Choice::Gpu => {
-                    encoder.gpu = None;
-                    encoder.rejected.push(e.to_string());
-                }
-                Err(e) => return Err(e),
-            }
-        }
-        encoder.test().await?;
-        Ok(encoder)
-    }
-
-    async fn try_gpu(&mut self, opened: Result<Gpu, Error>) -> Result<(), Error> {
-        self.gpu = Some(opened?);
-        self.test().await?;
-        // A GPU that failed and was made up for by the CPU has not passed.
-        match self.lost.take() {
-            Some(why) => Err(self.failed(why)),
-            None => Ok(()),
-        }
-    }
-
-    /// The self-test on the device in use.
-    async fn test(&mut self) -> Result<(), Error> {
-        let got = self.embed(Role::Passage, &selftest::SENTENCES).await?;
-        let reference = selftest::reference(&self.id.sha256);
-        let judged = selftest::judge(&got, reference.as_ref(), self.precision);
-        self.self_test = judged.map_err(|why| self.failed(format!("self-test failed: {why}")))?;
-        Ok(())
+            cpu_info,
+            self_test,
+            rejected,
+        })
     }
 
     /// The GPU, unless there is none or it was lost.
@@ -307,6 +289,41 @@ impl Encoder {
             device: self.info().name.clone(),
             why,
         }
+    }
+}
+
+/// A GPU that passes the self-test, computing in the best way in which it does, and the lowest cosine there. What did
+/// not pass is added to `rejected`.
+async fn open_gpu(
+    config: &BertConfig,
+    pooling: Pooling,
+    weights: &Weights<'_>,
+    choice: Choice,
+    test: &SelfTest,
+    rejected: &mut Vec<String>,
+) -> Result<Option<(Gpu, f32)>, Error> {
+    if choice == Choice::Cpu {
+        return Ok(None);
+    }
+    let opened = async {
+        let mut ready = Ready::open(weights.precision(), choice).await?;
+        loop {
+            let gpu = ready.load(config, pooling, weights)?;
+            let embedded = gpu.embed(test.tokens()).await;
+            match embedded.and_then(|values| test.judge(values, gpu.info())) {
+                Ok(cosine) => return Ok((gpu, cosine)),
+                Err(e) if ready.settle_for_less() => rejected.push(e.to_string()),
+                Err(e) => return Err(e),
+            }
+        }
+    };
+    match opened.await {
+        Ok(opened) => Ok(Some(opened)),
+        Err(e @ Error::Device { .. }) if choice != Choice::Gpu => {
+            rejected.push(e.to_string());
+            Ok(None)
+        }
+        Err(e) => Err(e),
     }
 }
 

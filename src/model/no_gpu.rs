@@ -2,20 +2,19 @@
 
 use super::Error;
 use super::config::{BertConfig, Pooling};
+use super::convert::Precision;
 use super::device::{Choice, DeviceInfo};
 use super::weights::Weights;
 
 /// There is none.
+pub(super) enum Ready {}
+
+/// Nor one with a model.
 pub(super) enum Gpu {}
 
-impl Gpu {
+impl Ready {
     /// Says so.
-    pub async fn open(
-        _: &BertConfig,
-        _: Pooling,
-        _: &Weights<'_>,
-        _: Choice,
-    ) -> Result<Self, Error> {
+    pub async fn open(_: Precision, _: Choice) -> Result<Self, Error> {
         Err(Error::Device {
             device: "gpu".into(),
             why:
@@ -24,6 +23,16 @@ impl Gpu {
         })
     }
 
+    pub fn load(&self, _: &BertConfig, _: Pooling, _: &Weights<'_>) -> Result<Gpu, Error> {
+        match *self {}
+    }
+
+    pub fn settle_for_less(&mut self) -> bool {
+        match *self {}
+    }
+}
+
+impl Gpu {
     pub fn info(&self) -> &DeviceInfo {
         match *self {}
     }

@@ -2,11 +2,14 @@
 //!
 //! Browsers and drivers have been seen to compute silently wrong values, so no backend is used before this.
 
-use super::Embeddings;
+use super::config::Prompts;
 use super::convert::Precision;
+use super::device::DeviceInfo;
+use super::tokenizer::{Overflow, Tokenizer};
+use super::{Embeddings, Error};
 
 /// The sentences every backend is asked for: short, padded in one batch, with an accent.
-pub const SENTENCES: [&str; 3] = [
+pub(super) const SENTENCES: [&str; 3] = [
     "hello",
     "The cat sat on the mat.",
     "Café naïve résumé Ångström piñata Český Krumlov",
@@ -21,11 +24,60 @@ fn min_cosine(precision: Precision) -> f32 {
     }
 }
 
+/// What every backend is asked, and what a right answer is.
+pub struct SelfTest {
+    tokens: Vec<Vec<u32>>,
+    reference: Option<Embeddings>,
+    precision: Precision,
+    dim: usize,
+}
+
+impl SelfTest {
+    /// For a model known by the hash of its weights, with embeddings of `dim` components.
+    ///
+    /// # Errors
+    /// A tokenizer that cannot take the sentences.
+    pub fn new(
+        tokenizer: &Tokenizer,
+        prompts: &Prompts,
+        weights_sha256: &[u8; 32],
+        precision: Precision,
+        dim: usize,
+    ) -> Result<Self, Error> {
+        let sentences = SENTENCES.map(|sentence| format!("{}{sentence}", prompts.passage));
+        let sentences = sentences.each_ref().map(String::as_str);
+        Ok(Self {
+            tokens: tokenizer.encode(&sentences, Overflow::Refuse)?,
+            reference: reference(weights_sha256),
+            precision,
+            dim,
+        })
+    }
+
+    /// The sentences, to be embedded as one batch.
+    pub fn tokens(&self) -> &[Vec<u32>] {
+        &self.tokens
+    }
+
+    /// Judges what `backend` made of them. Returns the lowest cosine to the reference (1 for a model without one).
+    ///
+    /// # Errors
+    /// [`Error::Device`] for wrong values.
+    pub fn judge(&self, values: Vec<f32>, backend: &DeviceInfo) -> Result<f32, Error> {
+        let dim = self.dim;
+        let got = Embeddings { dim, values };
+        judge(&got, self.reference.as_ref(), self.precision).map_err(|why| Error::Device {
+            device: backend.name.clone(),
+            why: format!("self-test in {} failed: {why}", backend.arithmetic),
+        })
+    }
+}
+
 /// Reference vectors of [`SENTENCES`] for all-MiniLM-L6-v2 (sentence-transformers, f32, little-endian).
 const ALL_MINILM_L6_V2: &[u8; 3 * 384 * 4] = include_bytes!("golden/all-minilm-l6-v2.f32");
 
 /// The reference for a model known by the hash of its weights.
-pub fn reference(weights_sha256: &[u8; 32]) -> Option<Embeddings> {
+fn reference(weights_sha256: &[u8; 32]) -> Option<Embeddings> {
     let known = super::pinned::ALL_MINILM_L6_V2.weights_sha256()?;
     (*weights_sha256 == known).then(|| Embeddings {
         dim: 384,
@@ -41,7 +93,7 @@ pub fn reference(weights_sha256: &[u8; 32]) -> Option<Embeddings> {
 ///
 /// # Errors
 /// What is wrong, in words for the report.
-pub fn judge(
+fn judge(
     got: &Embeddings,
     reference: Option<&Embeddings>,
     precision: Precision,

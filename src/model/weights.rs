@@ -83,6 +83,18 @@ pub enum Stored {
 }
 
 impl Stored {
+    /// As f16, rounded.
+    #[cfg(feature = "gpu")]
+    pub fn into_f16(self) -> Vec<half::f16> {
+        match self {
+            Self::F16(values) => values,
+            other => {
+                let values = other.into_f32().into_iter();
+                values.map(half::f16::from_f32).collect()
+            }
+        }
+    }
+
     /// As f32; 8 bits multiplied by their scales.
     pub fn into_f32(self) -> Vec<f32> {
         match self {

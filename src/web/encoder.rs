@@ -40,6 +40,7 @@ impl Inside {
             kind: info.kind,
             name: info.name.clone(),
             api: info.api.clone(),
+            arithmetic: info.arithmetic,
             software: info.software,
         }
     }

@@ -30,6 +30,7 @@ impl Model {
                 kind: "own",
                 name: "the application's embedder".into(),
                 api: "none".into(),
+                arithmetic: "none",
                 software: false,
             },
         }

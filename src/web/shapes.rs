@@ -116,6 +116,8 @@ pub(super) struct BackendOut {
     pub kind: &'static str,
     pub name: String,
     pub api: String,
+    /// What products are computed in: `f32`, `f16` or `int8`; `none` for the application's embedder.
+    pub arithmetic: &'static str,
     /// Whether a GPU is emulated on the CPU.
     pub software: bool,
 }

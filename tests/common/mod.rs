@@ -66,6 +66,11 @@ pub fn open_tiny(choice: Choice) -> Encoder {
     open("tiny-bert", &fixture("tiny-bert"), choice, None)
 }
 
+/// The same with other weights.
+pub fn open_tiny_weights(weights: &[u8], choice: Choice) -> Result<Encoder, Error> {
+    with_weights("tiny-bert", &fixture("tiny-bert"), weights, choice)
+}
+
 /// The same weights, pooled by the first token and with prompts.
 pub fn open_tiny_cls(choice: Choice) -> Encoder {
     let read = |file: &str| fs::read(fixture("tiny-bert-cls").join(file)).unwrap();
@@ -83,11 +88,21 @@ pub fn model_weights() -> Vec<u8> {
 /// The pinned model with other weights.
 pub fn open_weights(weights: &[u8], choice: Choice) -> Result<Encoder, Error> {
     let model = &pinned::ALL_MINILM_L6_V2;
-    let read = |file: &str| fs::read(fetch::model_home().join(model.folder).join(file)).unwrap();
+    let folder = fetch::model_home().join(model.folder);
+    with_weights(model.name, &folder, weights, choice)
+}
+
+fn with_weights(
+    name: &str,
+    folder: &Path,
+    weights: &[u8],
+    choice: Choice,
+) -> Result<Encoder, Error> {
+    let read = |file: &str| fs::read(folder.join(file)).unwrap();
     let (config, tokenizer) = (read("config.json"), read("tokenizer.json"));
     pollster::block_on(Encoder::open(
         ModelFiles {
-            name: model.name,
+            name,
             config: &config,
             tokenizer: &tokenizer,
             sentence: Some(&read("sentence_bert_config.json")),

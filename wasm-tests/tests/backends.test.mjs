@@ -7,6 +7,20 @@ import { ask, browser, compare, dropFiles, engine, golden, row, site, started, t
 
 const long = process.env.GOSSAMER_LONG === "1";
 
+/** Whether the browser's adapter has a feature. */
+async function has(feature) {
+  const server = await site();
+  const { context, close } = await browser();
+  try {
+    const page = await context.newPage();
+    await page.goto(`${server.url}erased.html`);
+    return await page.evaluate(async (feature) => (await navigator.gpu.requestAdapter()).features.has(feature), feature);
+  } finally {
+    await close();
+    await server.close();
+  }
+}
+
 async function withEngine(options, work) {
   const server = await site(options.model ? { model: options.model } : {});
   const { context, close } = await browser();
@@ -42,6 +56,8 @@ describe("all-MiniLM-L6-v2 in Chromium", () => {
     await withEngine({ backend: "gpu" }, async ({ info, call }) => {
       assert.equal(info.backend.kind, "gpu");
       assert.equal(info.backend.api, "webgpu");
+      // The page ships f16 weights: computed in f16 where the adapter can, unpacked from pairs where it cannot.
+      assert.equal(info.backend.arithmetic, await has("shader-f16") ? "f16" : "f32");
       assert.ok(info.selfTest >= 0.9999, `self-test ${info.selfTest}`);
       t.diagnostic(assertEqualToReference(await call("embed", { texts: cases.map((c) => c.text) }), cases));
     });

@@ -85,6 +85,7 @@ function runs({ info, role }) {
   const each = ({ one, sixteen }) => `${Math.round(one)} ms for a question, ${Math.round(sixteen)} ms for 16 passages`;
   return section("Where it runs", lines(
     ["Processor", `${backend.kind === "gpu" ? `GPU: ${backend.name}` : backend.name}${backend.software ? " (emulated)" : ""}`],
+    ["Arithmetic", { f32: "32-bit floats", f16: "16-bit floats, sums in 32 bits", int8: "8-bit integers, sums in 32 bits" }[backend.arithmetic]],
     ["Self-test", `passed: lowest cosine to the reference vectors ${selfTest.toFixed(6)}`],
     ...rejected.map((why) => ["Not used", why]),
     ...(lost ? [["No longer used", lost]] : []),

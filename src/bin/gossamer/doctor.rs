@@ -178,9 +178,10 @@ pub async fn run(options: Options) -> Result<ExitCode, Failure> {
                     backend.name
                 ),
                 Ok(trial) => out!(
-                    "  {}: {}, self-test {:.6}, ready in {:.2} s, a question in {:.1} ms, {:.1} passages per second",
+                    "  {}: {}, computes in {}, self-test {:.6}, ready in {:.2} s, a question in {:.1} ms, {:.1} passages per second",
                     trial.backend.kind,
                     trial.backend.name,
+                    trial.backend.arithmetic,
                     trial.self_test,
                     trial.open_seconds,
                     trial.speed.query_ms,

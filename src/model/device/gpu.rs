@@ -14,17 +14,16 @@ use crate::model::Error;
 /// Whether this build can use a GPU.
 pub const BUILT: bool = true;
 
-/// Storage-buffer binding that the word table of MiniLM (47 MB in f32) needs, with room for activations.
-const MIN_BINDING: u64 = 64 << 20;
-
 /// An opened GPU with its limits on batch size.
 pub struct Opened {
     /// Burn's handle.
     pub device: Device,
     /// For people and reports.
     pub info: DeviceInfo,
-    /// Tokens per batch: beyond this a batch gains nothing, or does not fit.
-    pub token_budget: usize,
+    /// Whether it computes in f16 too.
+    pub f16: bool,
+    /// Bytes of a buffer that a kernel can be given.
+    pub most_bytes: u64,
 }
 
 fn instance() -> Instance {
@@ -52,8 +51,13 @@ fn describe(adapter: &Adapter) -> DeviceInfo {
         kind: "gpu",
         name,
         api,
+        arithmetic: if has_f16(adapter) { "f16" } else { "f32" },
         software,
     }
+}
+
+fn has_f16(adapter: &Adapter) -> bool {
+    adapter.features().contains(Features::SHADER_F16)
 }
 
 /// Every adapter that wgpu finds here. The browser shows one at most, through [`open`].
@@ -66,7 +70,7 @@ pub async fn adapters() -> Vec<DeviceInfo> {
 /// Opens the most powerful adapter with all features and limits it has, except experimental ones.
 ///
 /// # Errors
-/// [`Error::Device`] if there is no adapter, it is too small, or it refuses a device.
+/// [`Error::Device`] if there is no adapter, or it refuses a device.
 pub async fn open() -> Result<Opened, Error> {
     let failed = |device: &str, why: String| Error::Device {
         device: device.into(),
@@ -81,17 +85,11 @@ pub async fn open() -> Result<Opened, Error> {
         .await
         .map_err(|e| failed("gpu", e.to_string()))?;
     let info = describe(&adapter);
+    let f16 = has_f16(&adapter);
     let limits = adapter.limits();
-    if limits.max_storage_buffer_binding_size < MIN_BINDING {
-        return Err(failed(
-            &info.name,
-            format!(
-                "binds {} MiB at most, {} MiB are needed",
-                limits.max_storage_buffer_binding_size >> 20,
-                MIN_BINDING >> 20
-            ),
-        ));
-    }
+    let most_bytes = limits
+        .max_storage_buffer_binding_size
+        .min(limits.max_buffer_size);
     let (device, queue) = adapter
         .request_device(&DeviceDescriptor {
             label: Some("gossamer"),
@@ -119,6 +117,7 @@ pub async fn open() -> Result<Opened, Error> {
     Ok(Opened {
         device,
         info,
-        token_budget: 64 * 256,
+        f16,
+        most_bytes,
     })
 }

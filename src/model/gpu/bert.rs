@@ -2,14 +2,15 @@
 //! per layer. Texts lie one after the other without padding, so a batch costs its tokens whatever their lengths,
 //! nothing is masked, and no shape is compiled anew.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Element, Int, Tensor, TensorData};
+use half::f16;
 
 use crate::model::Error;
 use crate::model::config::{BertConfig, Pooling};
 use crate::model::weights::Weights;
 
-use super::kernels::Epilogue;
-use super::ops;
+use super::kernels::{Epilogue, Storage};
+use super::ops::{self, Matrix};
 
 /// Scale and shift of one layer norm.
 struct Norm {
@@ -34,7 +35,7 @@ impl Norm {
 
 /// One linear layer, weight `[in, out]`.
 struct Linear {
-    weight: Tensor<2>,
+    weight: Matrix,
     bias: Tensor<1>,
 }
 
@@ -51,23 +52,30 @@ impl Linear {
         names: &[&str],
         input: usize,
         output: usize,
-        device: &Device,
+        place: &Place,
     ) -> Result<Self, Error> {
         let width = output * names.len();
-        let mut matrix = vec![0f32; input * width];
         let mut bias = Vec::with_capacity(width);
-        for (part, name) in names.iter().enumerate() {
-            let rows = w.values(&format!("{name}.weight"), &[output, input])?;
-            for (o, row) in rows.chunks_exact(input).enumerate() {
-                for (i, &value) in row.iter().enumerate() {
-                    matrix[i * width + part * output + o] = value;
-                }
-            }
+        for name in names {
             bias.extend(w.values(&format!("{name}.bias"), &[output])?);
         }
+        let parts = names
+            .iter()
+            .map(|name| w.stored(&format!("{name}.weight"), &[output, input]));
+        let shape = [input, width];
+        let weight = match place.storage {
+            Storage::F32 => {
+                let parts = parts.map(|part| Ok(part?.into_f32()));
+                Matrix::Plain(place.put(side_by_side(parts, input, output, width)?, shape))
+            }
+            Storage::F16 | Storage::Packed => {
+                let parts = parts.map(|part| Ok(part?.into_f16()));
+                place.put_halves(side_by_side(parts, input, output, width)?, shape)
+            }
+        };
         Ok(Self {
-            weight: Tensor::from_data(TensorData::new(matrix, [input, width]), device),
-            bias: Tensor::from_data(TensorData::new(bias, [width]), device),
+            weight,
+            bias: Tensor::from_data(TensorData::new(bias, [width]), &place.device),
         })
     }
 
@@ -78,6 +86,54 @@ impl Linear {
     /// The same, plus what went around the layer.
     fn apply_around(&self, x: &Tensor<2>, around: &Tensor<2>) -> Tensor<2> {
         ops::linear(x, &self.weight, &self.bias, around, Epilogue::Residual)
+    }
+}
+
+/// Matrices `[output, input]` as one `[input, width]`.
+fn side_by_side<T: Copy + Default>(
+    parts: impl Iterator<Item = Result<Vec<T>, Error>>,
+    input: usize,
+    output: usize,
+    width: usize,
+) -> Result<Vec<T>, Error> {
+    let mut matrix = vec![T::default(); input * width];
+    for (part, rows) in parts.enumerate() {
+        for (o, row) in rows?.chunks_exact(input).enumerate() {
+            for (i, &value) in row.iter().enumerate() {
+                matrix[i * width + part * output + o] = value;
+            }
+        }
+    }
+    Ok(matrix)
+}
+
+/// Where weights go.
+struct Place {
+    device: Device,
+    storage: Storage,
+}
+
+impl Place {
+    /// A matrix in the type it has.
+    fn put<T: Element>(&self, values: Vec<T>, shape: [usize; 2]) -> Tensor<2> {
+        let options = (&self.device, T::dtype());
+        Tensor::from_data(TensorData::new(values, shape), options)
+    }
+
+    /// A matrix of f16, as it is or packed.
+    fn put_halves(&self, values: Vec<f16>, shape: [usize; 2]) -> Matrix {
+        if self.storage == Storage::F16 {
+            return Matrix::Plain(self.put(values, shape));
+        }
+        let bits = |value: &f16| u32::from(value.to_bits());
+        let mut words = Vec::with_capacity(values.len() / 2);
+        for eight in values.chunks_exact(2 * ops::LANES) {
+            let (low, high) = eight.split_at(ops::LANES);
+            let both = low.iter().zip(high);
+            words.extend(both.map(|(low, high)| (bits(low) | bits(high) << 16) as i32));
+        }
+        let data = TensorData::new(words, [shape[0], shape[1] / 2]);
+        Matrix::Packed(Tensor::from_data(data, &self.device))
     }
 }
 
@@ -92,7 +148,7 @@ struct Layer {
 
 /// The encoder's weights on one device.
 pub struct Bert {
-    words: Tensor<2>,
+    words: Matrix,
     /// Position embeddings with the row of token type 0 added: every text here is a single segment.
     positions: Tensor<2>,
     embedding_norm: Norm,
@@ -104,7 +160,7 @@ pub struct Bert {
 }
 
 impl Bert {
-    /// Puts the weights on `device`.
+    /// Puts the weights on `device` as `storage` says.
     ///
     /// # Errors
     /// Tensors that are missing or of another shape; widths that the kernels cannot divide.
@@ -113,6 +169,7 @@ impl Bert {
         pooling: Pooling,
         weights: &Weights,
         device: &Device,
+        storage: Storage,
     ) -> Result<Self, Error> {
         let hidden = config.hidden_size;
         let step = ops::LANES * ops::TILE.1;
@@ -127,20 +184,28 @@ impl Bert {
                 )));
             }
         }
-        let words = weights.values(
-            "embeddings.word_embeddings.weight",
-            &[config.vocab_size, hidden],
-        )?;
+        let place = Place {
+            device: device.clone(),
+            storage,
+        };
+        let shape = [config.vocab_size, hidden];
+        let words = weights.stored("embeddings.word_embeddings.weight", &shape)?;
+        let words = match storage {
+            Storage::F32 => Matrix::Plain(place.put(words.into_f32(), shape)),
+            Storage::F16 | Storage::Packed => place.put_halves(words.into_f16(), shape),
+        };
         let positions = weights.positions(config)?;
+        let shape = [config.max_position_embeddings, hidden];
+        let positions = match storage {
+            Storage::F16 => place.put(positions.into_iter().map(f16::from_f32).collect(), shape),
+            Storage::F32 | Storage::Packed => place.put(positions, shape),
+        };
         let layers = (0..config.num_hidden_layers)
-            .map(|i| Layer::load(config, weights, i, device))
+            .map(|i| Layer::load(config, weights, i, &place))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            words: Tensor::from_data(TensorData::new(words, [config.vocab_size, hidden]), device),
-            positions: Tensor::from_data(
-                TensorData::new(positions, [config.max_position_embeddings, hidden]),
-                device,
-            ),
+            words,
+            positions,
             embedding_norm: Norm::load(weights, "embeddings.LayerNorm", config, device)?,
             layers,
             heads: config.num_attention_heads,
@@ -181,29 +246,29 @@ impl Bert {
 }
 
 impl Layer {
-    fn load(
-        config: &BertConfig,
-        w: &Weights,
-        index: usize,
-        device: &Device,
-    ) -> Result<Self, Error> {
+    fn load(config: &BertConfig, w: &Weights, index: usize, place: &Place) -> Result<Self, Error> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let at = |name: &str| format!("encoder.layer.{index}.{name}");
         let [query, key, value] =
             ["query", "key", "value"].map(|n| at(&format!("attention.self.{n}")));
         Ok(Self {
-            query_key_value: Linear::load(w, &[&query, &key, &value], hidden, hidden, device)?,
+            query_key_value: Linear::load(w, &[&query, &key, &value], hidden, hidden, place)?,
             attention_out: Linear::load(
                 w,
                 &[&at("attention.output.dense")],
                 hidden,
                 hidden,
-                device,
+                place,
             )?,
-            attention_norm: Norm::load(w, &at("attention.output.LayerNorm"), config, device)?,
-            up: Linear::load(w, &[&at("intermediate.dense")], hidden, inner, device)?,
-            down: Linear::load(w, &[&at("output.dense")], inner, hidden, device)?,
-            output_norm: Norm::load(w, &at("output.LayerNorm"), config, device)?,
+            attention_norm: Norm::load(
+                w,
+                &at("attention.output.LayerNorm"),
+                config,
+                &place.device,
+            )?,
+            up: Linear::load(w, &[&at("intermediate.dense")], hidden, inner, place)?,
+            down: Linear::load(w, &[&at("output.dense")], inner, hidden, place)?,
+            output_norm: Norm::load(w, &at("output.LayerNorm"), config, &place.device)?,
         })
     }
 }
