@@ -20,14 +20,14 @@ if [[ ! -x wasm-tests/node_modules/.bin/wasm-opt ]]; then
   (cd wasm-tests && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
 fi
 
-# bind RAW FOLDER LEVEL: the module and its glue, made only where cargo made something new.
+# bind RAW FOLDER LEVEL [OPTION...]: the module and its glue, made only where cargo made something new.
 bind() {
-  local raw="$1" to="$2" level="$3" stamp
-  stamp="$(sha256sum "$raw" | cut -d' ' -f1) $(wasm-bindgen --version) wasm-opt $level"
+  local raw="$1" to="$2" levels=("${@:3}") stamp
+  stamp="$(sha256sum "$raw" | cut -d' ' -f1) $(wasm-bindgen --version) wasm-opt ${levels[*]}"
   if [[ "$(cat "$to/.stamp" 2>/dev/null || true)" == "$stamp" ]]; then return; fi
   rm -rf "$to"
   wasm-bindgen --target web --out-dir "$to" --out-name gossamer "$raw"
-  wasm-tests/node_modules/.bin/wasm-opt "$level" \
+  wasm-tests/node_modules/.bin/wasm-opt "${levels[@]}" \
     --enable-bulk-memory --enable-bulk-memory-opt --enable-multivalue --enable-mutable-globals \
     --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext --enable-simd \
     --strip-producers -o "$to/optimised.wasm" "$to/gossamer_bg.wasm"

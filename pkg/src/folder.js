@@ -11,6 +11,8 @@ export class Folder {
   #pending = new Map();
   #counter = 0;
   #locked = false;
+  /** On this machine's disk: what is read once is not kept for that alone, and words are counted ahead. */
+  near = true;
 
   constructor(folder) {
     this.#folder = folder;

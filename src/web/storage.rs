@@ -91,8 +91,11 @@ impl Store for Storage {
     }
 
     fn is_far(&self) -> bool {
-        // Where the application's own is, only it knows.
-        matches!(self, Self::Remote(_) | Self::Own(_))
+        match self {
+            Self::IndexedDb(_) | Self::Memory(_) => false,
+            Self::Remote(_) => true,
+            Self::Own(own) => !own.is_near(),
+        }
     }
 
     async fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
@@ -153,6 +156,11 @@ impl Adapter {
     fn method(&self, name: &str) -> Option<Function> {
         let method = Reflect::get(&self.object, &name.into()).ok()?;
         method.dyn_into().ok()
+    }
+
+    /// Where the application's own is, only it knows; the package's folder says that it is here.
+    fn is_near(&self) -> bool {
+        Reflect::get(&self.object, &"near".into()).is_ok_and(|near| near.is_truthy())
     }
 
     /// Calls a method and waits for it; `undefined` where there is none.

@@ -208,6 +208,27 @@ test("a second writer waits for the first, and the lock of a dead process is tak
   await b.close();
 });
 
+test("a worker counts the words before the first question, the caller's thread only for it", async () => {
+  const options = { name: path.join(folder, "ahead"), embedder: words };
+  const index = await Index.open({ ...options, worker: false });
+  await index.add(many(400));
+  await index.close();
+  /** Bytes of text that the first question reads, asked `wait` milliseconds after opening. */
+  const firstReads = async (worker, wait) => {
+    const index = await Index.open({ ...options, worker });
+    await new Promise((wake) => setTimeout(wake, wait));
+    const { hits, stats } = await index.search("topic3", { mode: "keyword" });
+    await index.close();
+    assert.ok(hits.length > 0);
+    return stats.textRead;
+  };
+  assert.ok((await firstReads(false, 500)) > 0);
+  // How long counting takes is the machine's affair.
+  let read = Infinity;
+  for (let wait = 100; read > 0 && wait < 20_000; wait *= 2) read = await firstReads(true, wait);
+  assert.equal(read, 0);
+});
+
 test("damage in the folder is found, and repaired by dropping what it concerns", async () => {
   const name = path.join(folder, "damaged");
   const index = await Index.open({ name, embedder: words });
